@@ -1,0 +1,91 @@
+"""The one API: sign-in, routers and the one error shape."""
+
+import logging
+from typing import Any
+
+from django.db import OperationalError, connection
+from django.http import Http404, HttpRequest, HttpResponse
+from django.utils.translation import gettext as _
+from ninja import NinjaAPI
+from ninja.errors import AuthenticationError, HttpError, ValidationError
+
+from backend import health
+from backend.errors import Refusal
+from backend.manners import PROBLEM_TYPE, JsonParser, problem
+from notifications.api import router as notifications_router
+from people.api import router as people_router
+from people.bearer import Bearer
+from questions.api import router as questions_router
+
+log = logging.getLogger(__name__)
+
+VERSION = "1.0.0"
+
+
+class Api(NinjaAPI):
+    """django-ninja with its specification told the truth about our errors."""
+
+    def get_openapi_schema(self, **kwargs: Any) -> Any:
+        schema = super().get_openapi_schema(**kwargs)
+        for path in schema["paths"].values():
+            for operation in path.values():
+                for status, response in operation["responses"].items():
+                    if int(status) >= 400 and "content" in response:
+                        response["content"] = {PROBLEM_TYPE: next(iter(response["content"].values()))}
+        return schema
+
+
+api = Api(
+    title="CEO-app API",
+    version=VERSION,
+    description="Everyone a Customer Experience Officer: pass on friends' questions, answer them, follow the promise.",
+    auth=Bearer(),
+    parser=JsonParser(),
+    docs_url="/docs",
+    urls_namespace="api",
+)
+api.add_router("", people_router)
+api.add_router("", questions_router)
+api.add_router("", notifications_router)
+api.add_router("", health.router)
+
+
+@api.exception_handler(Refusal)
+def refused(request: HttpRequest, error: Refusal) -> HttpResponse:
+    return problem(error.status, error.code, error.message)
+
+
+@api.exception_handler(ValidationError)
+def invalid(request: HttpRequest, error: ValidationError) -> HttpResponse:
+    errors = [
+        {
+            "field": ".".join(str(part) for part in item.get("loc", ())),
+            "code": str(item.get("type", "invalid")),
+            "message": str(item.get("msg", "")).removeprefix("Value error, "),
+        }
+        for item in error.errors
+    ]
+    return problem(422, "validation_failed", _("Some fields are not right."), errors=errors)
+
+
+@api.exception_handler(AuthenticationError)
+def not_signed_in(request: HttpRequest, error: AuthenticationError) -> HttpResponse:
+    return problem(401, "not_signed_in", _("Sign in first."), headers={"WWW-Authenticate": "Bearer"})
+
+
+@api.exception_handler(HttpError)
+def http_error(request: HttpRequest, error: HttpError) -> HttpResponse:
+    return problem(error.status_code, "bad_request", _("The request cannot be read."))
+
+
+@api.exception_handler(Http404)
+def not_found(request: HttpRequest, error: Http404) -> HttpResponse:
+    return problem(404, "not_found", _("This does not exist."))
+
+
+@api.exception_handler(OperationalError)
+def database_busy(request: HttpRequest, error: OperationalError) -> HttpResponse:
+    """A lock that took too long, or a database that is restarting: nothing was done, asking again is safe."""
+    log.warning("database busy path=%s error=%s", request.path, error)
+    connection.close()
+    return problem(503, "busy", _("Busy. Try again in a moment."), headers={"Retry-After": "2"})

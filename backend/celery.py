@@ -1,0 +1,29 @@
+"""The task app and its timetable. Every timed job is a sweep over due rows: a missed run catches up in the next."""
+
+import os
+
+from celery import Celery
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "backend.settings")
+
+app = Celery("ceo")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()
+
+
+@app.on_after_finalize.connect
+def timetable(sender: Celery, **_: object) -> None:
+    from django.conf import settings
+
+    every = settings.SWEEP_SECONDS
+    for name in (
+        "notifications.tasks.handle_due_inbound",
+        "notifications.tasks.send_due",
+        "questions.tasks.route_due",
+        "questions.tasks.run_due_promises",
+        "questions.tasks.expire_offers",
+    ):
+        # A tick that nobody picked up in time is worth nothing: the next one does the same work.
+        sender.add_periodic_task(every, sender.signature(name), name=name, expires=max(every * 2, 10))
+    sender.add_periodic_task(3600, sender.signature("notifications.tasks.purge"), name="notifications.tasks.purge")
+    sender.add_periodic_task(3600, sender.signature("questions.tasks.purge"), name="questions.tasks.purge")

@@ -1,0 +1,40 @@
+"""The doorbell to Celery: rows are the queue, a ring only says "look now".
+
+A ring that is lost is found by the sweep; a ring that comes twice finds nothing to do. So ringing may fail, and it must
+never fail or slow the request that rings: plain `delay()` on a dead broker blocks for seconds and raises after the commit.
+"""
+
+import logging
+import threading
+import time
+from typing import Any
+
+from celery import Task
+from django.db import transaction
+
+log = logging.getLogger(__name__)
+
+BROKEN_FOR_SECONDS = 1.0
+_broken_until = 0.0
+_lock = threading.Lock()
+lost = 0  # rings that did not reach the broker since this process started
+
+
+def ring(task: "Task[Any, Any]", *args: object) -> None:
+    """Ask a worker to run `task(*args)` once the transaction that is open now has committed."""
+    transaction.on_commit(lambda: _publish(task, args), robust=True)
+
+
+def _publish(task: "Task[Any, Any]", args: tuple[object, ...]) -> None:
+    """Publish without retries; after a failure stay silent for a second, so that a dead broker costs one time-out."""
+    global _broken_until, lost
+    if time.monotonic() < _broken_until:
+        lost += 1
+        return
+    try:
+        task.apply_async(args, retry=False, ignore_result=True)
+    except Exception as error:  # noqa: BLE001 — whatever the broker's trouble is, the sweep will find the row
+        with _lock:
+            lost += 1
+            _broken_until = time.monotonic() + BROKEN_FOR_SECONDS
+        log.warning("ring lost task=%s error=%s", task.name, error)

@@ -1,0 +1,260 @@
+"""Every setting. All environment variables are read and checked here and nowhere else.
+
+With no environment at all the product runs on this machine alone: its own PostgreSQL and Valkey under `var/`, and the
+sandbox in place of SMS and mail providers. In production (`ENVIRONMENT=production`) nothing is guessed: a missing
+secret or provider stops the start with a sentence that names the variable.
+"""
+
+import base64
+import hashlib
+import secrets
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.core.exceptions import ImproperlyConfigured
+from environs import Env
+
+from backend import embedded
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+env = Env()
+
+ENVIRONMENT = env.str("ENVIRONMENT", "development")
+if ENVIRONMENT not in {"development", "test", "production"}:
+    raise ImproperlyConfigured(f"ENVIRONMENT must be development, test or production, not {ENVIRONMENT!r}")
+PRODUCTION = ENVIRONMENT == "production"
+VAR_DIR = Path(env.str("VAR_DIR", str(BASE_DIR / "var"))).resolve()
+
+
+def _required_in_production(name: str, default: str) -> str:
+    """The variable's value; outside production `default` when it is unset."""
+    value = env.str(name, "")
+    if value:
+        return value
+    if PRODUCTION:
+        raise ImproperlyConfigured(f"{name} must be set in production")
+    return default
+
+
+def _local_secret() -> str:
+    """A secret made once for this `var/` folder, so that links and sign-ins survive a restart."""
+    path = VAR_DIR / "secret"
+    if not path.exists():
+        VAR_DIR.mkdir(parents=True, exist_ok=True)
+        fresh = path.with_name(f"secret.{secrets.token_hex(4)}")
+        fresh.touch(mode=0o600)
+        fresh.write_text(secrets.token_urlsafe(48))
+        try:
+            path.hardlink_to(fresh)  # unlike rename, fails when another process was first
+        except FileExistsError:
+            pass
+        fresh.unlink()
+    return path.read_text()
+
+
+def derived_secret(purpose: str) -> str:
+    """A secret of its own for one purpose, so that no two uses share a key."""
+    digest = hashlib.sha256(f"{purpose}:{SECRET_KEY}".encode()).digest()
+    return base64.urlsafe_b64encode(digest).decode().rstrip("=")
+
+
+SECRET_KEY = _required_in_production("SECRET_KEY", "" if PRODUCTION else _local_secret())
+DEBUG = False
+
+# --- where people reach us -------------------------------------------------------------------------------------------
+WEB_HOST = env.str("WEB_HOST", "127.0.0.1")
+WEB_PORT = env.int("WEB_PORT", 8000)
+PUBLIC_BASE_URL = _required_in_production("PUBLIC_BASE_URL", f"http://127.0.0.1:{WEB_PORT}").rstrip("/")
+_public = urlsplit(PUBLIC_BASE_URL)
+if _public.scheme not in {"http", "https"} or not _public.hostname:
+    raise ImproperlyConfigured(f"PUBLIC_BASE_URL must be an http(s) address, not {PUBLIC_BASE_URL!r}")
+if "_" in _public.hostname:
+    raise ImproperlyConfigured("PUBLIC_BASE_URL's host must not hold an underscore: Twilio refuses to call it back")
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", [_public.hostname, "127.0.0.1", "localhost"])
+CSRF_TRUSTED_ORIGINS = [PUBLIC_BASE_URL]
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.bool("TRUST_PROXY", False) else None
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _public.scheme == "https"
+SECURE_HSTS_SECONDS = 31_536_000 if PRODUCTION and _public.scheme == "https" else 0
+SECURE_REFERRER_POLICY = "no-referrer"  # pages' addresses are secrets: they must not travel to other sites
+X_FRAME_OPTIONS = "DENY"
+
+# --- PostgreSQL and Valkey -------------------------------------------------------------------------------------------
+DATABASE_URL = env.str("DATABASE_URL", "")
+REDIS_URL = env.str("REDIS_URL", "")
+EMBEDDED = not DATABASE_URL or not REDIS_URL
+if EMBEDDED:
+    if PRODUCTION:
+        raise ImproperlyConfigured("DATABASE_URL and REDIS_URL must be set in production")
+    _own = embedded.locate(VAR_DIR)
+    DATABASE_URL = DATABASE_URL or _own.database_url
+    REDIS_URL = REDIS_URL or _own.redis_url
+DATABASES: dict[str, Any] = {"default": env.dj_db_url("DATABASE_URL", DATABASE_URL)}
+if DATABASES["default"]["ENGINE"] != "django.db.backends.postgresql":
+    raise ImproperlyConfigured("DATABASE_URL must name a PostgreSQL server: there is one SQL dialect")
+DATABASES["default"] |= {
+    "CONN_MAX_AGE": None,  # a new connection costs about 14 ms of PostgreSQL's time
+    "CONN_HEALTH_CHECKS": True,
+    "OPTIONS": {"options": "-c lock_timeout=3s -c statement_timeout=30s", "connect_timeout": 5},
+}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# --- sandbox or providers --------------------------------------------------------------------------------------------
+TWILIO_ACCOUNT_SID = env.str("TWILIO_ACCOUNT_SID", "")
+EMAIL_URL = env.str("EMAIL_URL", "")
+SANDBOX = not (TWILIO_ACCOUNT_SID and EMAIL_URL)
+if PRODUCTION and SANDBOX:
+    raise ImproperlyConfigured("TWILIO_ACCOUNT_SID and EMAIL_URL must be set in production: there is no sandbox there")
+SANDBOX_TWILIO_PORT = env.int("SANDBOX_TWILIO_PORT", 8010)
+SANDBOX_SMTP_PORT = env.int("SANDBOX_SMTP_PORT", 8025)
+
+# --- SMS -------------------------------------------------------------------------------------------------------------
+TWILIO_AUTH_TOKEN = env.str("TWILIO_AUTH_TOKEN", "")
+TWILIO_BASE_URL = env.str("TWILIO_BASE_URL", "")  # empty: Twilio itself
+SMS_FROM = _required_in_production("SMS_FROM", "+3197005555555")
+if not TWILIO_ACCOUNT_SID:
+    TWILIO_ACCOUNT_SID = "AC" + "0" * 32
+    TWILIO_AUTH_TOKEN = TWILIO_AUTH_TOKEN or derived_secret("sandbox-twilio")
+    TWILIO_BASE_URL = TWILIO_BASE_URL or f"http://127.0.0.1:{SANDBOX_TWILIO_PORT}"
+if not TWILIO_AUTH_TOKEN:
+    raise ImproperlyConfigured("TWILIO_AUTH_TOKEN must be set: without it anybody could forge a message")
+
+# --- mail ------------------------------------------------------------------------------------------------------------
+# EMAIL_URL is smtp://user:password@host:port, smtp+tls://… or anymail+postmark:// (any of Anymail's providers).
+MAIL_DOMAIN = _required_in_production("MAIL_DOMAIN", "vragen.vonkmobiel.example")
+MAIL_FROM_NAME = env.str("MAIL_FROM_NAME", "CEO-app")
+DEFAULT_FROM_EMAIL = f"{MAIL_FROM_NAME} <app@{MAIL_DOMAIN}>"
+MAIL_IN_HOST = env.str("MAIL_IN_HOST", "127.0.0.1")
+MAIL_IN_PORT = env.int("MAIL_IN_PORT", 8026)
+ANYMAIL_WEBHOOK_SECRET = env.str("ANYMAIL_WEBHOOK_SECRET", "")
+ANYMAIL: dict[str, Any] = {"WEBHOOK_SECRET": ANYMAIL_WEBHOOK_SECRET or f"sandbox:{derived_secret('anymail')}"}
+EMAIL_TIMEOUT = 10
+if EMAIL_URL.startswith("anymail+"):
+    _provider = EMAIL_URL.removeprefix("anymail+").split("://")[0]
+    EMAIL_BACKEND = f"anymail.backends.{_provider}.EmailBackend"
+    ANYMAIL |= {key.removeprefix("ANYMAIL_"): value for key, value in env.dict("ANYMAIL_SETTINGS", {}).items()}
+    if PRODUCTION and not ANYMAIL_WEBHOOK_SECRET:
+        raise ImproperlyConfigured("ANYMAIL_WEBHOOK_SECRET must be set: without it anybody could forge a mail")
+else:
+    _mail = env.dj_email_url("EMAIL_URL", EMAIL_URL or f"smtp://127.0.0.1:{SANDBOX_SMTP_PORT}")
+    EMAIL_BACKEND = _mail["EMAIL_BACKEND"]
+    EMAIL_HOST, EMAIL_PORT = _mail["EMAIL_HOST"], _mail["EMAIL_PORT"]
+    EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _mail["EMAIL_HOST_USER"], _mail["EMAIL_HOST_PASSWORD"]
+    EMAIL_USE_TLS, EMAIL_USE_SSL = _mail["EMAIL_USE_TLS"], _mail["EMAIL_USE_SSL"]
+
+# --- how the queue of deliveries behaves -----------------------------------------------------------------------------
+# The lease must outlast the provider's time-outs together: while it runs nobody else touches the row.
+DELIVERY_LEASE_SECONDS = env.int("DELIVERY_LEASE_SECONDS", 60)
+# How long an SMS of unknown outcome may still turn up in the provider's list before it is sent again.
+DELIVERY_UNKNOWN_SECONDS = env.int("DELIVERY_UNKNOWN_SECONDS", 30)
+SWEEP_SECONDS = env.float("SWEEP_SECONDS", 5.0)
+
+# --- Celery: the doorbell --------------------------------------------------------------------------------------------
+CELERY_BROKER_URL = REDIS_URL
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_timeout": 5.0, "socket_connect_timeout": 0.2, "health_check_interval": 10}
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = False  # a lost ring is found by the sweep; a repeated one would only cost work
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "celerybeat-schedule")
+CELERY_TIMEZONE = "UTC"
+
+# --- Django ----------------------------------------------------------------------------------------------------------
+INSTALLED_APPS = [
+    "unfold",
+    "unfold.contrib.filters",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.postgres",
+    "ninja",
+    "anymail",
+    "allauth",
+    "allauth.account",
+    "allauth.headless",
+    "backend",
+    "notifications",
+    "people",
+    "questions",
+    *(["sandbox"] if SANDBOX else []),
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+]
+ROOT_URLCONF = "backend.urls"
+WSGI_APPLICATION = "backend.wsgi.application"
+APPEND_SLASH = False
+DATA_UPLOAD_MAX_MEMORY_SIZE = 26_214_400  # 25 MB: the largest mail a webhook may carry
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "backend" / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": REDIS_URL,
+        "OPTIONS": {"socket_timeout": 0.5, "socket_connect_timeout": 0.2},
+    }
+}
+LANGUAGE_CODE = "nl"
+LANGUAGES = [("nl", "Nederlands"), ("en", "English")]
+LOCALE_PATHS = [BASE_DIR / "backend" / "locale"]
+TIME_ZONE = "Europe/Amsterdam"
+USE_TZ = True
+STATIC_URL = "/static/"
+STATIC_ROOT = VAR_DIR / "static"
+WHITENOISE_USE_FINDERS = not PRODUCTION
+WHITENOISE_AUTOREFRESH = False
+
+# --- people and sign-in ----------------------------------------------------------------------------------------------
+AUTH_USER_MODEL = "people.Person"
+AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+ACCOUNT_ADAPTER = "people.signin.AccountAdapter"
+ACCOUNT_LOGIN_METHODS = {"email", "phone"}
+ACCOUNT_LOGIN_BY_CODE_ENABLED = True
+ACCOUNT_LOGIN_BY_CODE_MAX_ATTEMPTS = 3
+ACCOUNT_LOGIN_BY_CODE_TIMEOUT = 300
+ACCOUNT_SIGNUP_FIELDS: list[str] = []
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_PREVENT_ENUMERATION = True
+HEADLESS_CLIENTS = ("app",)
+HEADLESS_TOKEN_STRATEGY = "people.signin.OwnTokens"  # noqa: S105 — a class, not a secret
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "admin:index"
+ACCESS_TOKEN_DAYS = env.int("ACCESS_TOKEN_DAYS", 90)
+
+UNFOLD = {"SITE_TITLE": "CEO-app", "SITE_HEADER": "CEO-app", "SITE_SYMBOL": "forum", "SHOW_LANGUAGES": True}
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", "INFO")},
+    "loggers": {"django.security.DisallowedHost": {"level": "ERROR"}, "httpx": {"level": "WARNING"}},
+}

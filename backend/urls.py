@@ -1,0 +1,34 @@
+"""The mounts. The sandbox is reached by string: nothing imports it, and in production it is not there."""
+
+from django.conf import settings
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import include, path
+from django.views.generic import RedirectView
+
+from backend.api import api
+from notifications import views as notification_views
+from questions import views as question_views
+
+
+def front_door(request: HttpRequest) -> HttpResponse:
+    """People land on the sandbox while there is one, otherwise on the back office."""
+    return redirect("/sandbox/" if settings.SANDBOX else "admin:index")
+
+
+urlpatterns = [
+    path("", front_door),
+    path("api/v1/", api.urls),
+    path("_allauth/", include("allauth.headless.urls")),
+    path("accounts/", include("allauth.urls")),
+    path("admin/login/", RedirectView.as_view(pattern_name="account_request_login_code", query_string=True)),
+    path("admin/", admin.site.urls),
+    path("q/<str:friend_key>", question_views.friend_page, name="friend_page"),
+    path("a/<str:token>", question_views.answer_page, name="answer_page"),
+    path("webhooks/twilio/sms", notification_views.twilio_sms),
+    path("webhooks/twilio/status/<uuid:delivery_id>", notification_views.twilio_status),
+    path("webhooks/anymail/", include("anymail.urls")),
+    path("i18n/", include("django.conf.urls.i18n")),
+    *([path("sandbox/", include("sandbox.urls"))] if settings.SANDBOX else []),
+]

@@ -1,0 +1,45 @@
+"""Where people can be reached and whose address this is."""
+
+from typing import Any
+
+from backend import clock
+from notifications.models import Address, Channel
+
+# What a carrier or a person texts to stop and to start again (Twilio's list). Matched first, exactly, never our verbs.
+STOP_WORDS = frozenset({"STOP", "STOPALL", "UNSUBSCRIBE", "CANCEL", "END", "QUIT", "REVOKE", "OPTOUT"})
+START_WORDS = frozenset({"START", "YES", "UNSTOP"})
+
+
+def register(person_id: Any, *, email: str | None, sms: str | None) -> None:
+    """Make `person_id`'s addresses exactly these. An address that changes loses its old STOP; one that stays keeps it."""
+    for channel, value in ((Channel.EMAIL, email), (Channel.SMS, sms)):
+        known = Address.objects.filter(person_id=person_id, channel=channel)
+        if not value:
+            known.delete()
+        elif not known.filter(value=value).exists():
+            Address.objects.update_or_create(
+                person_id=person_id, channel=channel, defaults={"value": value, "stopped_at": None}
+            )
+
+
+def owner(channel: str, value: str) -> Address | None:
+    """Whose address this is, with the person; None for a stranger."""
+    return Address.objects.select_related("person").filter(channel=channel, value__iexact=value).first()
+
+
+def stop(channel: str, value: str) -> bool:
+    """Send nothing to this address any more; True when it was not stopped before."""
+    running = Address.objects.filter(channel=channel, value__iexact=value, stopped_at__isnull=True)
+    return bool(running.update(stopped_at=clock.now()))
+
+
+def start(channel: str, value: str) -> bool:
+    """Send to this address again; True when it had been stopped."""
+    stopped = Address.objects.filter(channel=channel, value__iexact=value, stopped_at__isnull=False)
+    return bool(stopped.update(stopped_at=None))
+
+
+def open_channels(person_id: Any) -> dict[str, str]:
+    """The person's addresses that may be written to, by channel."""
+    rows = Address.objects.filter(person_id=person_id, stopped_at__isnull=True)
+    return dict(rows.values_list("channel", "value"))

@@ -1,0 +1,17 @@
+"""One provider each. A channel is a function `send(delivery) -> provider id` with three ways to fail."""
+
+
+class TryLater(Exception):
+    """Not taken; the same may work in a while."""
+
+
+class Undeliverable(Exception):
+    """Not taken, and it never will be. `address_is_dead`: nothing else will reach this address either."""
+
+    def __init__(self, reason: str, *, address_is_dead: bool = False) -> None:
+        super().__init__(reason)
+        self.address_is_dead = address_is_dead
+
+
+class Unknown(Exception):
+    """The provider may or may not have taken it, e.g. a time-out after sending."""

@@ -1,0 +1,90 @@
+"""What comes in: stored raw and committed before anybody judges it, then handled once."""
+
+import logging
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db import connection, transaction
+from django.db.models import F, Q
+
+from backend import clock
+from backend.ring import ring
+from notifications.models import InboundMessage
+
+log = logging.getLogger(__name__)
+
+ATTEMPTS_MAX = 5
+RETRY_FIRST = timedelta(seconds=20)  # also the time one attempt has before another worker may look
+RAW_KEPT = timedelta(days=90)
+HELD_KEPT = timedelta(hours=24)
+State = InboundMessage.State
+
+
+def store(
+    channel: str, provider_id: str, *, sender: str, recipient: str, raw: bytes, reply_key: str = ""
+) -> UUID | None:
+    """Keep a message under its provider's id and ring; None when it is here already. Commits by itself.
+
+    Call it outside a transaction: a business rule that fails later must not take the message with it.
+    """
+    from notifications.tasks import handle_inbound  # tasks import the handlers, which import this module
+
+    at = clock.now()
+    message = InboundMessage(
+        channel=channel,
+        provider_id=provider_id[:255],
+        sender=sender[:254],
+        recipient=recipient[:254],
+        reply_key=reply_key,
+        raw=raw,
+        received_at=at,
+        due_at=at,
+    )
+    with transaction.atomic(durable=not connection.in_atomic_block):
+        stored = InboundMessage.objects.bulk_create([message], ignore_conflicts=True)
+        fresh = InboundMessage.objects.filter(pk=stored[0].pk).exists()
+        if fresh:
+            ring(handle_inbound, str(message.pk))
+    return message.pk if fresh else None
+
+
+def take(message_id: UUID) -> bool:
+    """Count an attempt and keep others away while it runs. False: handled, or somebody is at it."""
+    at = clock.now()
+    return bool(
+        InboundMessage.objects.filter(pk=message_id, state=State.RECEIVED, due_at__lte=at).update(
+            attempts=F("attempts") + 1, due_at=at + RETRY_FIRST
+        )
+    )
+
+
+def due_ids(limit: int) -> list[UUID]:
+    """Messages whose ring was lost or whose worker died, oldest first."""
+    rows = InboundMessage.objects.filter(state=State.RECEIVED, due_at__lte=clock.now()).order_by("due_at")
+    return list(rows.values_list("pk", flat=True)[:limit])
+
+
+def waiting_before(at: datetime, *, senders: Iterable[str], reply_keys: Iterable[str]) -> bool:
+    """Is a message from these senders or to these keys, received by `at`, not handled yet?
+
+    The promise asks this before it records a breach: an answer that waits in the queue came in time.
+    """
+    rows = InboundMessage.objects.filter(state__in=[State.RECEIVED, State.HELD], received_at__lte=at)
+    return rows.filter(Q(sender__in=list(senders)) | Q(reply_key__in=list(reply_keys))).exists()
+
+
+def last_held(person: Any) -> InboundMessage | None:
+    """The message whose text waits for this person's word."""
+    rows = InboundMessage.objects.filter(person=person, state=State.HELD, received_at__gte=clock.now() - HELD_KEPT)
+    return rows.order_by("-received_at").first()
+
+
+def purge() -> int:
+    """Raw messages are kept 90 days; a held one that nobody claimed is refused. Returns how many were wiped."""
+    now = clock.now()
+    held = InboundMessage.objects.filter(state=State.HELD, received_at__lt=now - HELD_KEPT)
+    held.update(state=State.REFUSED, reason="no_choice")
+    old = InboundMessage.objects.filter(received_at__lt=now - RAW_KEPT).exclude(raw=b"")
+    return old.update(raw=b"", text="")

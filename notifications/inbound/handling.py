@@ -1,0 +1,92 @@
+"""One stored message, handled once: the same transaction holds its effects, its reply and its new state."""
+
+import logging
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import translation
+from django.utils.translation import gettext as _
+
+from backend import clock
+from notifications import delivery, inbound, segments
+from notifications.inbound import mail, sms
+from notifications.inbound.outcome import Outcome
+from notifications.models import Channel, Delivery, InboundMessage
+
+log = logging.getLogger(__name__)
+
+State = InboundMessage.State
+STRANGER_SILENCE = timedelta(hours=24)  # a stranger hears one sentence a day: no loops, no bill
+
+
+READ: dict[str, Callable[[InboundMessage], Outcome]] = {Channel.SMS: sms.handle, Channel.EMAIL: mail.handle}
+
+
+def handle(message_id: UUID) -> None:
+    """Handle one message if it is due and nobody else has it. Never raises: poison is quarantined after five tries."""
+    if not inbound.take(message_id):
+        return
+    try:
+        with transaction.atomic():
+            message = InboundMessage.objects.select_for_update().get(pk=message_id)
+            if message.state == State.RECEIVED:
+                _settle(message, READ[message.channel](message))
+    except Exception:
+        log.exception("inbound message failed id=%s", message_id)
+        _give_up_on_poison(message_id)
+
+
+def _give_up_on_poison(message_id: UUID) -> None:
+    with transaction.atomic():
+        message = InboundMessage.objects.select_for_update().get(pk=message_id)
+        if message.state != State.RECEIVED or message.attempts < inbound.ATTEMPTS_MAX:
+            return
+        with translation.override(settings.LANGUAGE_CODE):
+            sorry = _("We could not read your message. A colleague will look at it; nothing is lost.")
+        _settle(message, Outcome(State.QUARANTINED, sorry, "poison"))
+
+
+def _settle(message: InboundMessage, outcome: Outcome) -> None:
+    message.settle(
+        outcome.state,
+        reason=outcome.reason,
+        person_id=outcome.person.pk if outcome.person else None,
+        text=outcome.text,
+        at=clock.now(),
+    )
+    if outcome.reply and not _heard_enough(message, outcome):
+        _reply(message, outcome)
+
+
+def _heard_enough(message: InboundMessage, outcome: Outcome) -> bool:
+    """Strangers (and poison from strangers) get one sentence a day."""
+    if outcome.person is not None:
+        return False
+    since = clock.real() - STRANGER_SILENCE
+    return Delivery.objects.filter(
+        channel=message.channel, to=message.sender, key__startswith="inbound:", created_at__gte=since
+    ).exists()
+
+
+def _reply(message: InboundMessage, outcome: Outcome) -> None:
+    person = outcome.person
+    words: dict[str, Any] = {"body": segments.plain(outcome.reply)}
+    if message.channel == Channel.EMAIL:
+        words = {
+            "body": outcome.reply,
+            "subject": mail.reply_subject(message),
+            "in_reply_to": mail.message_id(message),
+            "reply_key": message.reply_key if person else "",
+        }
+    delivery.enqueue(
+        key=f"inbound:{message.pk}:reply",
+        channel=message.channel,
+        to=message.sender,
+        person=person,
+        language=person.language if person else settings.LANGUAGE_CODE,
+        **words,
+    )

@@ -1,0 +1,252 @@
+"""What is told to whom and how it travelled; what came in and what became of it.
+
+Knows people only as AUTH_USER_MODEL and is handed finished words.
+"""
+
+import secrets
+from datetime import datetime
+from typing import Any, ClassVar
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Lower
+
+from backend.ids import uuid7
+
+
+class Channel(models.TextChoices):
+    EMAIL = "email"
+    SMS = "sms"
+
+
+class Address(models.Model):
+    """Where a person can be reached, and from where a message counts as theirs. One owner at a time."""
+
+    person = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="addresses")
+    channel = models.CharField(max_length=8, choices=Channel)
+    value = models.CharField(max_length=254)  # lower-case mail address, or E.164
+    stopped_at = models.DateTimeField(null=True, blank=True)  # STOP received, or the provider said it is dead
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint("channel", Lower("value"), name="address_has_one_owner"),
+            models.UniqueConstraint(fields=["person", "channel"], name="address_one_per_channel"),
+            models.CheckConstraint(condition=Q(channel__in=Channel.values), name="address_channel"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.channel}:{self.value}"
+
+
+class Notification(models.Model):
+    """One thing told to one person: a line of the in-app inbox, and the reason for its deliveries."""
+
+    class State(models.TextChoices):
+        PLANNED = "planned"
+        WAITING = "waiting"
+        ACTED = "acted"
+        EXHAUSTED = "exhausted"  # every channel failed: shown to the duty desk
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    person = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="notifications")
+    key = models.CharField(max_length=200, unique=True)  # the effect: told twice is told once
+    event = models.CharField(max_length=60)
+    subject_key = models.CharField(max_length=80, blank=True)  # "question:<uuid>": what it is about
+    # Finished words for every channel, so that any link of the plan can be sent later.
+    title = models.CharField(max_length=200)
+    body = models.TextField()
+    sms_text = models.TextField(blank=True)
+    link = models.CharField(max_length=300, blank=True)
+    link_text = models.CharField(max_length=80, blank=True)
+    reply_key = models.CharField(max_length=32, blank=True)
+    in_reply_to = models.CharField(max_length=255, blank=True)
+    language = models.CharField(max_length=2, default="nl")
+    is_urgent = models.BooleanField(default=False)
+    state = models.CharField(max_length=10, choices=State, default=State.WAITING)
+    created_at = models.DateTimeField()
+    read_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        indexes: ClassVar = [
+            models.Index(fields=["person", "-created_at", "-id"], name="notification_inbox"),
+            models.Index(fields=["subject_key"], name="notification_subject"),
+        ]
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=Q(state__in=["planned", "waiting", "acted", "exhausted"]), name="notification_state"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class Delivery(models.Model):
+    """One message to one address: a row of the outgoing queue, and afterwards its record.
+
+    `due → leased → sent → delivered | undelivered | failed`; also unknown (→ sent | due), cancelled, suppressed, expired.
+    """
+
+    class State(models.TextChoices):
+        DUE = "due"
+        LEASED = "leased"
+        UNKNOWN = "unknown"
+        SENT = "sent"
+        DELIVERED = "delivered"
+        UNDELIVERED = "undelivered"
+        FAILED = "failed"
+        CANCELLED = "cancelled"
+        SUPPRESSED = "suppressed"
+        EXPIRED = "expired"
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    key = models.CharField(max_length=220, unique=True)
+    notification = models.ForeignKey(
+        Notification, models.CASCADE, null=True, blank=True, related_name="deliveries"
+    )  # null: an answer to an inbound message, a sign-in code, a friend's address
+    person = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, null=True, blank=True)
+    channel = models.CharField(max_length=8, choices=Channel)
+    to = models.CharField(max_length=254)
+    subject = models.CharField(max_length=200, blank=True)
+    body = models.TextField(blank=True)
+    link = models.CharField(max_length=300, blank=True)  # the button of a mail
+    link_text = models.CharField(max_length=80, blank=True)
+    reply_key = models.CharField(max_length=32, blank=True)  # a mail's Reply-To
+    in_reply_to = models.CharField(max_length=255, blank=True)
+    is_secret = models.BooleanField(default=False)  # the body is wiped when it has been sent
+    language = models.CharField(max_length=2, default="nl")
+
+    state = models.CharField(max_length=12, choices=State, default=State.DUE)
+    due_at = models.DateTimeField()  # real time, like leases: providers do not follow a moved clock
+    lease_until = models.DateTimeField(null=True, blank=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    attempted_at = models.DateTimeField(null=True, blank=True)
+    provider_id = models.CharField(max_length=255, blank=True)
+    error = models.CharField(max_length=200, blank=True)
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    sent_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        verbose_name_plural = "deliveries"
+        indexes: ClassVar = [
+            models.Index(fields=["due_at"], condition=Q(state__in=["due", "unknown"]), name="delivery_due"),
+            models.Index(fields=["lease_until"], condition=Q(state="leased"), name="delivery_leased"),
+            models.Index(fields=["channel", "to", "-created_at"], name="delivery_to"),
+        ]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["channel", "provider_id"], condition=~Q(provider_id=""), name="delivery_provider_id"
+            ),
+            models.CheckConstraint(
+                condition=Q(
+                    state__in=[
+                        *("due", "leased", "unknown", "sent", "delivered", "undelivered"),
+                        *("failed", "cancelled", "suppressed", "expired"),
+                    ]
+                ),
+                name="delivery_state",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state="leased") | Q(lease_until__isnull=False), name="delivery_lease_has_an_end"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.channel} → {self.to} ({self.state})"
+
+
+class InboundMessage(models.Model):
+    """A message as it came in, stored before anybody judges it. `received → handled | held | quarantined | refused`."""
+
+    class State(models.TextChoices):
+        RECEIVED = "received"
+        HANDLED = "handled"
+        HELD = "held"  # waits for its sender to say what it is about
+        QUARANTINED = "quarantined"
+        REFUSED = "refused"
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    channel = models.CharField(max_length=8, choices=Channel)
+    provider_id = models.CharField(max_length=255)  # MessageSid, or Message-ID
+    sender = models.CharField(max_length=254)
+    recipient = models.CharField(max_length=254)
+    reply_key = models.CharField(max_length=32, blank=True)
+    raw = models.BinaryField()
+    received_at = models.DateTimeField()
+    person = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True)
+    text = models.TextField(blank=True)  # what the person wrote, without quotes and signature
+
+    state = models.CharField(max_length=12, choices=State, default=State.RECEIVED)
+    reason = models.CharField(max_length=200, blank=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    due_at = models.DateTimeField()
+    handled_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        indexes: ClassVar = [
+            models.Index(fields=["due_at"], condition=Q(state="received"), name="inbound_due"),
+            models.Index(fields=["channel", "sender", "-received_at"], name="inbound_sender"),
+            models.Index(fields=["person", "-received_at"], condition=Q(state="held"), name="inbound_held"),
+        ]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["channel", "provider_id"], name="inbound_stored_once"),
+            models.CheckConstraint(
+                condition=Q(state__in=["received", "handled", "held", "quarantined", "refused"]), name="inbound_state"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.channel} ← {self.sender} ({self.state})"
+
+    def settle(self, state: str, *, reason: str = "", person_id: Any = None, text: str = "", at: datetime) -> None:
+        """The one move out of `received` (or out of `held`, when its sender said what it was about)."""
+        self.state, self.reason, self.handled_at = state, reason[:200], at
+        self.person_id, self.text = person_id or self.person_id, text or self.text
+        self.save(update_fields=["state", "reason", "handled_at", "person", "text"])
+
+
+def _reply_key() -> str:
+    return secrets.token_hex(16)
+
+
+class ItemCode(models.Model):
+    """How one person refers to one open item: `A7` in an SMS, a 32-hex key in a mail's reply address.
+
+    `item` is "kind:uuid"; the app that owns the kind registers who handles it (`reply_targets`). A code stays reserved for
+    a while after its item is closed, so that a late answer never lands on something else.
+    """
+
+    person = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="item_codes")
+    code = models.CharField(max_length=3)
+    reply_key = models.CharField(max_length=32, unique=True, default=_reply_key)
+    item = models.CharField(max_length=80)
+    label = models.CharField(max_length=80)
+    pages_read = models.PositiveSmallIntegerField(default=0)  # how far MEER has come in a long answer
+    created_at = models.DateTimeField()
+    closed_at = models.DateTimeField(null=True, blank=True)
+    freed_at = models.DateTimeField(null=True, blank=True)  # from here on the letters may name another item
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["person", "item"], name="itemcode_one_per_item"),
+            models.UniqueConstraint(
+                fields=["person", "code"], condition=Q(freed_at__isnull=True), name="itemcode_unique_while_in_use"
+            ),
+        ]
+        indexes: ClassVar = [models.Index(fields=["item"], name="itemcode_item")]
+
+    def __str__(self) -> str:
+        return f"{self.code} → {self.item}"
+
+    @property
+    def kind(self) -> str:
+        return self.item.split(":", 1)[0]
+
+    @property
+    def is_open(self) -> bool:
+        return self.closed_at is None
+
+

@@ -1,0 +1,52 @@
+"""The one way to tell somebody something."""
+
+from typing import Any
+
+from backend import clock
+from notifications import planning, segments
+from notifications.models import Notification
+
+
+def notify(
+    person: Any,
+    *,
+    key: str,
+    event: str,
+    title: str,
+    body: str,
+    sms: str,
+    subject_key: str = "",
+    urgent: bool = False,
+    via: str = "",
+    **words: str,
+) -> Notification:
+    """Tell `person` once: a line in the inbox and a delivery on each channel of the plan.
+
+    `key` names the effect; the second call with it returns the first notification and sends nothing. The words come
+    finished, in the person's language: `title` and `body` for mail and inbox, `sms` for a phone. `words` may hold link,
+    link_text, reply_key and in_reply_to. `via` names the channel the person used for this very matter: what they asked by
+    SMS is answered by SMS. Runs in the caller's transaction.
+    """
+    notification, fresh = Notification.objects.get_or_create(
+        key=key,
+        defaults={
+            "person": person,
+            "event": event,
+            "subject_key": subject_key,
+            "title": title[:200],
+            "body": body,
+            "sms_text": segments.plain(sms),
+            "is_urgent": urgent,
+            "language": person.language,
+            "created_at": clock.now(),
+            **words,
+        },
+    )
+    if fresh:
+        planning.start(notification, via=via)
+    return notification
+
+
+def settle(person: Any, subject_key: str) -> None:
+    """The person acted on this subject, wherever: its notifications wait no longer."""
+    Notification.objects.filter(person=person, subject_key=subject_key, state="waiting").update(state="acted")

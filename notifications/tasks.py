@@ -1,0 +1,36 @@
+"""Celery's side: each task calls one function. A ring brings an id or nothing; the timetable sweeps what rings missed."""
+
+from uuid import UUID
+
+from celery import shared_task
+
+from backend import idempotency
+from notifications import delivery, inbound
+from notifications.inbound import handling
+
+INBOUND_BATCH = 100
+
+
+@shared_task
+def handle_inbound(message_id: str) -> None:
+    handling.handle(UUID(message_id))
+
+
+@shared_task
+def handle_due_inbound() -> None:
+    for message_id in inbound.due_ids(INBOUND_BATCH):
+        handling.handle(message_id)
+
+
+@shared_task
+def send_due() -> None:
+    """Send until nothing is due, then ask about what is unknown."""
+    while delivery.send_due():
+        pass
+    delivery.resolve_unknown()
+
+
+@shared_task
+def purge() -> None:
+    inbound.purge()
+    idempotency.purge()

@@ -1,0 +1,47 @@
+"""The registry of SMS verbs. The apps above fill it in `AppConfig.ready()`; nothing here knows what a verb does."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from notifications.models import ItemCode
+
+
+@dataclass(frozen=True)
+class Command:
+    """What somebody texted, read: `ANTW A7 De rekening …` → item A7, text "De rekening …"."""
+
+    person: Any
+    text: str
+    item: ItemCode | None
+    received_at: datetime
+    message_key: str  # unique for the message that carried it: the key of every effect
+
+
+@dataclass(frozen=True)
+class Verb:
+    """`run` returns the sentence that goes back to the person, in their language (active while it runs)."""
+
+    names: tuple[str, ...]  # Dutch first; matched without regard to case
+    run: Callable[[Command], str]
+    kinds: tuple[str, ...] = ()  # of items it works on; empty: it takes none
+    whole_message: bool = False  # JA and NEE count only alone or with a code: "ja hoor, dat klopt" is text
+
+
+VERBS: dict[str, Verb] = {}
+BARE: dict[str, Verb] = {}  # by item kind: what text without a verb does to the one open item
+
+
+def register(verb: Verb, *, bare: bool = False) -> None:
+    """Add a verb; with `bare` it also takes text that names no verb, for its kinds of item. Names are unique."""
+    for name in verb.names:
+        if name in VERBS:
+            raise ValueError(f"verb {name} is taken")
+        VERBS[name] = verb
+    if bare:
+        BARE.update(dict.fromkeys(verb.kinds, verb))
+
+
+def named(word: str) -> Verb | None:
+    return VERBS.get(word.upper().strip(".,:;!?"))

@@ -1,0 +1,222 @@
+"""Who works here, when they work and when they are away. People come from HR; nobody signs up."""
+
+import hashlib
+import secrets
+from datetime import date, datetime, timedelta
+from typing import Any, ClassVar, Self
+from zoneinfo import ZoneInfo, available_timezones
+
+from django.conf import settings
+from django.contrib.auth.models import AbstractBaseUser, BaseUserManager
+from django.contrib.postgres.fields import ArrayField
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Lower
+
+from backend import clock
+from backend.ids import uuid7
+from notifications import addresses
+
+DAY_MINUTES = 24 * 60
+
+
+class Role(models.TextChoices):
+    EMPLOYEE = "employee"
+    EXPERT = "expert"
+    DUTY_DESK = "duty_desk"
+    TOPIC_LEAD = "topic_lead"
+    PROGRAMME_MANAGER = "programme_manager"
+    ADMINISTRATOR = "administrator"
+
+
+BACK_OFFICE = frozenset({Role.DUTY_DESK, Role.PROGRAMME_MANAGER, Role.ADMINISTRATOR})
+
+
+class Language(models.TextChoices):
+    NL = "nl", "Nederlands"
+    EN = "en", "English"
+
+
+def check_time_zone(value: str) -> None:
+    """Raises ValidationError unless `value` is an IANA time zone."""
+    if value not in available_timezones():
+        raise ValidationError(f"{value!r} is not an IANA time zone")
+
+
+class Team(models.Model):
+    name = models.CharField(max_length=80, unique=True)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class PersonManager(BaseUserManager["Person"]):
+    def present(self, on: date | None = None) -> "models.QuerySet[Person]":
+        """Those who have not left."""
+        on = on or clock.now().date()
+        return self.filter(Q(left_on__isnull=True) | Q(left_on__gt=on))
+
+
+class Person(AbstractBaseUser):
+    """An employee or contractor known from HR. Signs in with a one-time code, never with a password."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    employee_number = models.CharField(max_length=20, unique=True)
+    name = models.CharField(max_length=120)
+    email = models.EmailField(null=True, blank=True)
+    mobile = models.CharField(max_length=16, null=True, blank=True)  # E.164
+    language = models.CharField(max_length=2, choices=Language, default=Language.NL)
+    time_zone = models.CharField(max_length=40, default="Europe/Amsterdam", validators=[check_time_zone])
+    team = models.ForeignKey(Team, models.PROTECT, null=True, blank=True, related_name="people")
+    roles = ArrayField(models.CharField(max_length=20, choices=Role), default=list, blank=True)
+    left_on = models.DateField(null=True, blank=True)
+
+    objects: ClassVar[PersonManager] = PersonManager()
+
+    USERNAME_FIELD = "employee_number"
+    EMAIL_FIELD = "email"
+    REQUIRED_FIELDS: ClassVar[list[str]] = ["name"]
+
+    class Meta:
+        verbose_name_plural = "people"
+        ordering: ClassVar = ["name"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(Lower("email"), name="person_email"),
+            models.UniqueConstraint(fields=["mobile"], name="person_mobile"),
+            models.CheckConstraint(condition=Q(roles__contained_by=Role.values), name="person_roles"),
+            models.CheckConstraint(condition=Q(language__in=Language.values), name="person_language"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Contact points follow HR's record at once, whoever changed it (import, back office, a test)."""
+        self.email, self.mobile = (self.email or "").lower() or None, self.mobile or None
+        super().save(*args, **kwargs)
+        if not {"email", "mobile"}.isdisjoint(kwargs.get("update_fields") or {"email"}):
+            addresses.register(self.pk, email=self.email, sms=self.mobile)
+
+    @property
+    def first_name(self) -> str:
+        return self.name.split(" ")[0]
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.time_zone)
+
+    @property
+    def is_active(self) -> bool:  # type: ignore[override]
+        """False from the day they leave; Django and allauth refuse the sign-in then."""
+        return self.left_on is None or self.left_on > clock.now().astimezone(self.zone).date()
+
+    def has_role(self, *roles: str) -> bool:
+        return not set(self.roles).isdisjoint(roles)
+
+    # What Django's back office asks of a user:
+    @property
+    def is_staff(self) -> bool:
+        return self.is_active and self.has_role(*BACK_OFFICE)
+
+    @property
+    def is_superuser(self) -> bool:
+        return self.is_active and self.has_role(Role.ADMINISTRATOR)
+
+    def has_perm(self, perm: str, obj: object = None) -> bool:
+        """Administrators may everything; the rest of the back office may look."""
+        return self.is_superuser or (self.is_staff and ".view_" in perm)
+
+    def has_module_perms(self, app_label: str) -> bool:
+        return self.is_staff
+
+
+class WorkingHours(models.Model):
+    """One slot of a person's week, in minutes from the weekday's local midnight. Past 1440 it runs into the next day."""
+
+    person = models.ForeignKey(Person, models.CASCADE, related_name="working_hours")
+    weekday = models.PositiveSmallIntegerField()  # 0 is Monday
+    starts_minute = models.PositiveSmallIntegerField()
+    ends_minute = models.PositiveSmallIntegerField()
+
+    class Meta:
+        verbose_name_plural = "working hours"
+        ordering: ClassVar = ["weekday", "starts_minute"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["person", "weekday", "starts_minute"], name="workinghours_once"),
+            models.CheckConstraint(
+                condition=Q(weekday__lte=6)
+                & Q(starts_minute__lt=DAY_MINUTES)
+                & Q(ends_minute__gt=F("starts_minute"))
+                & Q(ends_minute__lte=F("starts_minute") + DAY_MINUTES),
+                name="workinghours_slot",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        clock_time = "{:02}:{:02}-{:02}:{:02}"
+        return f"{self.weekday} " + clock_time.format(*divmod(self.starts_minute, 60), *divmod(self.ends_minute, 60))
+
+
+class Absence(models.Model):
+    """Away from `starts_at` up to `ends_at`. Why is nobody's business and not stored."""
+
+    person = models.ForeignKey(Person, models.CASCADE, related_name="absences")
+    starts_at = models.DateTimeField()
+    ends_at = models.DateTimeField()
+    stand_in = models.ForeignKey(Person, models.SET_NULL, null=True, blank=True, related_name="stands_in_for")
+
+    class Meta:
+        indexes: ClassVar = [models.Index(fields=["person", "ends_at"], name="absence_person")]
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=Q(ends_at__gt=F("starts_at")), name="absence_ends_after_start"),
+            models.CheckConstraint(
+                condition=Q(stand_in__isnull=True) | ~Q(stand_in=F("person")), name="absence_stand_in_is_another"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.person} {self.starts_at:%Y-%m-%d}–{self.ends_at:%Y-%m-%d}"
+
+
+class AccessToken(models.Model):
+    """What an app shows as `Authorization: Bearer …`. Only its SHA-256 is kept: reading this table opens nothing."""
+
+    person = models.ForeignKey(Person, models.CASCADE, related_name="access_tokens")
+    digest = models.BinaryField(unique=True)
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    revoked_at = models.DateTimeField(null=True, blank=True)
+    user_agent = models.CharField(max_length=200, blank=True)
+
+    def __str__(self) -> str:
+        return f"{self.person} {self.created_at:%Y-%m-%d}"
+
+    @classmethod
+    def issue(cls, person: Person, user_agent: str = "") -> str:
+        """A fresh token for `person`, valid for ACCESS_TOKEN_DAYS. Shown once, never again."""
+        token = secrets.token_urlsafe(32)
+        at = clock.real()
+        cls.objects.create(
+            person=person,
+            digest=cls.digest_of(token),
+            created_at=at,
+            expires_at=at + timedelta(days=settings.ACCESS_TOKEN_DAYS),
+            user_agent=user_agent[:200],
+        )
+        return token
+
+    @staticmethod
+    def digest_of(token: str) -> bytes:
+        """SHA-256 and not a password hash: the token is random already, and this runs in every request."""
+        return hashlib.sha256(token.encode()).digest()
+
+    @classmethod
+    def find(cls, token: str, at: datetime) -> Self | None:
+        """The live token with its person, in one query; None when unknown, expired, revoked or its person has left."""
+        found = (
+            cls.objects.select_related("person")
+            .filter(digest=cls.digest_of(token), expires_at__gt=at, revoked_at__isnull=True)
+            .first()
+        )
+        return found if found and found.person.is_active else None

@@ -1,0 +1,184 @@
+"""A question comes in, is taken back, or comes back."""
+
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid5
+
+from django.db import IntegrityError, transaction
+from django.utils.translation import gettext as _
+
+from backend import clock
+from backend.errors import Invalid, NotFound, Refusal
+from backend.ids import clear_code, uuid7
+from backend.ring import ring
+from notifications import item_codes
+from notifications.notify import notify
+from people.models import Person
+from questions import links, promise, routing, words
+from questions.models import TEXT_CHARACTERS, Assignment, Question, Round, Topic, record
+
+DEFAULT_PROMISE = timedelta(hours=24)
+KEYS = UUID("0b8c6a1e-6f0e-4c57-9c2d-0d9c3f1f5a11")  # namespace: a message's key gives its question's id
+REFERENCE_LENGTH = 4
+REFERENCE_TRIES = 8
+ROUNDS_MAX = 2
+
+
+class NotOpen(Refusal):
+    """The question is answered, closed or withdrawn."""
+
+    code = "question_not_open"
+
+
+class IdTaken(Refusal):
+    """The id that the app made exists already, for another question."""
+
+    code = "id_taken"
+
+
+def submit(
+    asker: Person,
+    text: str,
+    *,
+    request_key: str,
+    source: str,
+    received_at: datetime,
+    language: str = "",
+    topic: Topic | None = None,
+    topic_chosen_by: str = "",
+    answer_mode: str = "via_me",
+    confidential: bool = False,
+    question_id: UUID | None = None,
+) -> Question:
+    """Pass a question on. The same `request_key` (or id) of the same asker gives the first question back.
+
+    The promise starts at `received_at`, when the message that carried it reached us. Raises Invalid for an empty or too
+    long text, IdTaken when `question_id` is somebody else's.
+    """
+    text = text.strip()
+    if not text:
+        raise Invalid(_("There is no question in your message. Write VRAAG and then the question."))
+    if len(text) > TEXT_CHARACTERS:
+        raise Invalid(_("This question is too long: %(max)s characters at most.") % {"max": TEXT_CHARACTERS})
+    pk = question_id or uuid5(KEYS, f"{asker.pk}:{request_key}")
+    with transaction.atomic():
+        known = _known(asker, pk)
+        if known is not None:
+            return known
+        question = Question(
+            id=pk,
+            asker=asker,
+            text=text,
+            language=language or asker.language,
+            source=source,
+            answer_mode=answer_mode,
+            is_confidential=confidential,
+            topic=topic,
+            topic_chosen_by=topic_chosen_by,
+            friend_key=links.new_friend_key(),
+            received_at=received_at,
+            route_at=received_at,
+        )
+        if not _save(question, topic):  # the same request in parallel was faster
+            return _known(asker, pk) or question
+        record(question, "received", actor=asker, at=received_at, source=source)
+        item_codes.open_for(asker, f"question:{question.pk}", words.label(question))
+        ring(_route_task(), str(question.pk))
+    return question
+
+
+def _known(asker: Person, pk: UUID) -> Question | None:
+    known = Question.objects.select_related("current_round", "topic").filter(pk=pk).first()
+    if known is not None and known.asker_id != asker.pk:
+        raise IdTaken(_("This id is taken."))
+    return known
+
+
+def _route_task() -> Any:
+    from questions.tasks import route_one  # tasks import this module's neighbours
+
+    return route_one
+
+
+def _save(question: Question, topic: Topic | None) -> bool:
+    """Insert the question and its round, under a reference nobody has. False when its id exists already."""
+    hours = timedelta(hours=topic.promise_hours) if topic else DEFAULT_PROMISE
+    round_ = _new_round(question, 1, question.received_at, hours)
+    question.current_round = round_
+    for attempt in range(REFERENCE_TRIES):
+        question.reference = "Q-" + clear_code(REFERENCE_LENGTH + attempt // 3)
+        if Question.objects.filter(reference=question.reference).exists():
+            continue
+        try:
+            with transaction.atomic():
+                question.save(force_insert=True)
+                round_.save(force_insert=True)
+                return True
+        except IntegrityError:
+            if Question.objects.filter(pk=question.pk).exists():
+                return False
+    raise RuntimeError("no free reference found")
+
+
+def _new_round(question: Question, number: int, started_at: datetime, hours: timedelta) -> Round:
+    due_at = started_at + hours
+    first = promise.step_at(started_at, due_at, promise.REMIND)
+    return Round(
+        id=uuid7(), question=question, number=number, started_at=started_at, due_at=due_at, next_step_at=first
+    )
+
+
+def mine(asker: Person, question_id: UUID) -> Question:
+    """The asker's own question, locked. Raises NotFound, also for somebody else's."""
+    found = (
+        Question.objects.select_for_update(of=("self",))
+        .select_related("current_round", "topic", "asker")
+        .filter(pk=question_id, asker=asker)
+        .first()
+    )
+    if found is None:
+        raise NotFound(_("This question does not exist."))
+    return found
+
+
+@transaction.atomic
+def withdraw(asker: Person, question_id: UUID) -> Question:
+    """Take an unanswered question back; its experts are told. Raises NotFound, NotOpen."""
+    question = mine(asker, question_id)
+    if question.state == Question.State.WITHDRAWN:
+        return question
+    if not question.mark_withdrawn():
+        raise NotOpen(_("%(reference)s has been answered already.") % {"reference": question.reference})
+    at = clock.now()
+    record(question, "withdrawn", actor=asker, at=at)
+    promise.void(question, at)
+    item_codes.close(question.subject_key)
+    for assignment in Assignment.objects.filter(question=question, state__in=Assignment.OPEN).select_related("expert"):
+        routing.end_assignment(assignment, Assignment.State.SUPERSEDED, at)
+        tell_no_longer_needed(question, assignment, "withdrawn")
+    return question
+
+
+def tell_no_longer_needed(question: Question, assignment: Assignment, why: str) -> None:
+    notify(
+        assignment.expert,
+        key=f"{assignment.item}:{why}",
+        event="question_no_longer_needed",
+        subject_key=question.subject_key,
+        **words.no_longer_needed(question, assignment.expert, why),
+    )
+
+
+def reopen(question: Question, at: datetime, *, actor: Person | None = None) -> bool:
+    """Once: a new round with a new promise, the old verdict stays. False when it was reopened before. Needs the lock."""
+    if question.current_round.number >= ROUNDS_MAX:
+        return False
+    hours = timedelta(hours=question.topic.promise_hours) if question.topic else DEFAULT_PROMISE
+    round_ = _new_round(question, question.current_round.number + 1, at, hours)
+    round_.save(force_insert=True)
+    if not question.mark_reopened(round_, at):
+        return False
+    record(question, "reopened", actor=actor, at=at, round=round_.number)
+    item_codes.open_for(question.asker, question.subject_key, words.label(question))
+    ring(_route_task(), str(question.pk))
+    return True

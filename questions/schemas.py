@@ -1,0 +1,195 @@
+"""The shapes that questions travel in."""
+
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from pydantic import Field
+
+from backend import clock
+from backend.manners import AnswerText, LongText, NoteText, Schema, ShortCode
+from people.models import Person
+from questions import links, words
+from questions.masking import masked
+from questions.models import Answer, Assignment, Event, Question, Round, Topic
+
+
+class TopicOut(Schema):
+    id: UUID
+    slug: str = Field(description="Stable short name.", max_length=60)
+    name: str = Field(description="In my language.", max_length=80)
+    description: str = Field(description="In my language.")
+    promise_hours: int = Field(description="Hours within which an answer is promised.", ge=1, le=32767)
+
+    @classmethod
+    def of(cls, topic: Topic, language: str) -> "TopicOut":
+        description = topic.description_en if language == "en" else topic.description_nl
+        return cls(
+            id=topic.pk,
+            slug=topic.slug,
+            name=topic.name(language),
+            description=description,
+            promise_hours=topic.promise_hours,
+        )
+
+
+class TopicBrief(Schema):
+    slug: str = Field(max_length=60)
+    name: str = Field(description="In my language.", max_length=80)
+
+
+class PromiseOut(Schema):
+    round: int = Field(description="1, or 2 when the question was opened again.", ge=1, le=10)
+    started_at: datetime = Field(description="UTC: when the message that carried the question was received.")
+    due_at: datetime = Field(description="UTC.")
+    status: str = Field(
+        description="running, overdue, kept, breached or void. Overdue shows as soon as `due_at` has passed."
+    )
+
+    @classmethod
+    def of(cls, round_: Round, at: datetime) -> "PromiseOut":
+        return cls(
+            round=round_.number, started_at=round_.started_at, due_at=round_.due_at, status=round_.status(at)
+        )
+
+
+class AnswerOut(Schema):
+    id: UUID
+    text: str = Field(description="What the friend may read.")
+    author: str = Field(description="The expert's name.")
+    received_at: datetime = Field(description="UTC: when the answer was received.")
+    helped: bool | None = Field(description="The friend's rating; null until there is one.")
+
+
+class ThreadItem(Schema):
+    at: datetime = Field(description="UTC.")
+    kind: str = Field(description="What happened: received, topic_chosen, offered, accepted, answered, … May grow.")
+
+
+class AskIn(Schema):
+    """A friend's question."""
+
+    id: UUID | None = Field(None, description="Made by the app (offline first); the server makes one when missing.")
+    text: LongText = Field(description="The question, 1 to 4000 characters.")
+    language: Literal["nl", "en"] | None = Field(None, description="Of the question; my language when missing.")
+    topic: ShortCode | None = Field(None, description="A topic's slug, when the asker knows it.")
+    answer_mode: Literal["via_me", "direct"] = Field(
+        "via_me", description="`via_me`: the answer comes to me. `direct`: also to the friend, who confirms an address."
+    )
+    is_confidential: bool = Field(False, description="Never shown as an example to others.")
+
+
+class QuestionOut(Schema):
+    """A question of mine."""
+
+    id: UUID
+    reference: str = Field(description="For people, e.g. Q-7F3K.", max_length=12)
+    text: str
+    language: str = Field(max_length=2)
+    state: str = Field(
+        description="received, routing, triage, unstaffed, offered, accepted, waiting_for_asker, pending_approval,"
+        " answered, relayed, delivered, closed or withdrawn. May grow."
+    )
+    close_reason: str = Field(description="helped, reused, not_a_question, duplicate, no_reply, time_out, or empty.")
+    answer_mode: str = Field(description="via_me or direct.")
+    is_confidential: bool
+    topic: TopicBrief | None
+    promise: PromiseOut
+    friend_link: str = Field(description="The page for the friend: share it by your own phone.")
+    received_at: datetime = Field(description="UTC.")
+
+    @classmethod
+    def of(cls, question: Question, reader: Person) -> "QuestionOut":
+        return cls(**_question_fields(question, reader))
+
+
+class QuestionDetail(QuestionOut):
+    answer: AnswerOut | None = Field(description="The released answer; null until there is one.")
+    thread: list[ThreadItem]
+
+    @classmethod
+    def whole(
+        cls, question: Question, reader: Person, answer: Answer | None, events: list[Event]
+    ) -> "QuestionDetail":
+        return cls(
+            **_question_fields(question, reader),
+            answer=_answer(answer) if answer else None,
+            thread=[ThreadItem(at=event.at, kind=event.kind) for event in events],
+        )
+
+
+def _question_fields(question: Question, reader: Person) -> dict[str, Any]:
+    names = ("reference", "text", "language", "state", "close_reason", "answer_mode", "is_confidential", "received_at")
+    return {
+        **{name: getattr(question, name) for name in names},
+        "id": question.pk,
+        "topic": topic_brief(question.topic, reader.language),
+        "promise": PromiseOut.of(question.current_round, clock.now()),
+        "friend_link": links.friend_link(question),
+    }
+
+
+def topic_brief(topic: Topic | None, language: str) -> TopicBrief | None:
+    return TopicBrief(slug=topic.slug, name=topic.name(language)) if topic else None
+
+
+def _answer(answer: Answer) -> AnswerOut:
+    return AnswerOut(
+        id=answer.pk,
+        text=answer.text,
+        author=answer.author.name,
+        received_at=answer.received_at,
+        helped=answer.helped,
+    )
+
+
+class AssignmentOut(Schema):
+    """A question that was offered to me."""
+
+    id: UUID
+    state: str = Field(
+        description="offered, accepted, answered, declined, expired, handed_back, superseded or moved. May grow."
+    )
+    reference: str = Field(max_length=12)
+    text: str = Field(description="The question; phone numbers, IBANs and mail addresses are masked.")
+    language: str = Field(max_length=2)
+    topic: TopicBrief | None
+    why: str = Field(description="Why I was chosen, as a sentence in my language.")
+    promise: PromiseOut
+    offered_at: datetime = Field(description="UTC.")
+    expires_at: datetime = Field(description="UTC: when the offer passes on unless it is accepted.")
+
+    @classmethod
+    def of(cls, assignment: Assignment, reader: Person) -> "AssignmentOut":
+        question = assignment.question
+        return cls(
+            id=assignment.pk,
+            state=assignment.state,
+            reference=question.reference,
+            text=masked(question.text),
+            language=question.language,
+            topic=topic_brief(question.topic, reader.language),
+            why=words.why(assignment, reader),
+            promise=PromiseOut.of(assignment.round, clock.now()),
+            offered_at=assignment.offered_at,
+            expires_at=assignment.expires_at,
+        )
+
+
+class DeclineIn(Schema):
+    reason: Literal["not_my_topic", "no_time", "conflict", "other"] = Field(
+        description="not_my_topic sends it back for a better topic; the others pass it on."
+    )
+
+
+class AnswerIn(Schema):
+    text: AnswerText = Field(description="Friend-safe answer, 1 to 8000 characters.")
+    internal_note: NoteText = Field("", description="For colleagues only, up to 8000 characters.")
+
+
+class RateIn(Schema):
+    helped: bool = Field(description="What the friend said. `false` opens the question again, once.")
+
+
+class RateOut(Schema):
+    result: str = Field(description="helped, reopened, not_helped (was reopened before) or rated (had a rating).")

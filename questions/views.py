@@ -1,0 +1,144 @@
+"""The two pages without sign-in: the friend's, and the expert's by magic link. Opening shows, pressing acts."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import translation
+from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_http_methods
+
+from backend import clock
+from backend.errors import Refusal
+from questions import answering, friends, links, words
+from questions.masking import masked
+from questions.models import Assignment, Question
+
+View = Callable[..., HttpResponse]
+
+
+def _secret_page(view: View) -> View:
+    """The address is the key: never cached, never sent on as a referrer, never in a search engine.
+
+    No CSRF token: there is no cookie to ride on, and who can send the form already has the address.
+    """
+
+    @csrf_exempt
+    @never_cache
+    @require_http_methods(["GET", "HEAD", "POST"])
+    @wraps(view)
+    def page(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        response = view(request, *args, **kwargs)
+        response["Referrer-Policy"] = "no-referrer"
+        response["X-Robots-Tag"] = "noindex"
+        return response
+
+    return page
+
+
+@_secret_page
+def friend_page(request: HttpRequest, friend_key: str) -> HttpResponse:
+    """The friend reads the answer, says whether it helped, or leaves an address for a `direct` answer."""
+    question = Question.objects.select_related("current_round", "asker").filter(friend_key=friend_key[:32]).first()
+    if question is None:
+        raise Http404
+    language = request.GET.get("lang", question.language)
+    with translation.override(language if language in {"nl", "en"} else question.language):
+        problem, status = "", 200
+        if request.method == "POST":
+            try:
+                _friend_acts(request, question)
+                return redirect(request.get_full_path())
+            except Refusal as refusal:
+                problem, status = refusal.message, refusal.status
+        return render(request, "questions/friend.html", _friend_words(question, problem), status=status)
+
+
+def _friend_acts(request: HttpRequest, question: Question) -> None:
+    action = request.POST.get("action", "")
+    if action in {"helped", "not_yet"}:
+        answering.rate(question.pk, helped=action == "helped")
+    elif action == "address":
+        friends.ask_code(question, request.POST.get("address", "")[:254])
+    elif action == "code":
+        friends.confirm(question, request.POST.get("code", "")[:12])
+
+
+def _friend_words(question: Question, problem: str) -> dict[str, Any]:
+    friend = getattr(question, "friend_address", None)
+    given = answering.released(question)
+    return {
+        "question": question,
+        "answer": given,
+        "is_open": question.is_unanswered,
+        "withdrawn": question.state == Question.State.WITHDRAWN,
+        "due": words.when(question.current_round.due_at, question.asker),
+        "overdue": question.current_round.status(clock.now()) in {"overdue", "breached"},
+        "direct": question.answer_mode == "direct",
+        "friend": friend,
+        "problem": problem,
+        "language": translation.get_language(),
+    }
+
+
+@_secret_page
+def answer_page(request: HttpRequest, token: str) -> HttpResponse:
+    """The expert's magic link: read the question, accept, decline or answer it."""
+    assignment = (
+        Assignment.objects.select_related("question__topic", "question__current_round", "expert")
+        .filter(pk=links.read_answer_token(token))
+        .first()
+    )
+    if assignment is None or not assignment.expert.is_active:
+        raise Http404
+    with translation.override(assignment.expert.language):
+        problem, status, typed = "", 200, ""
+        if request.method == "POST":
+            typed = request.POST.get("text", "")
+            try:
+                _expert_acts(request, assignment)
+                return redirect(request.get_full_path())
+            except Refusal as refusal:
+                problem, status = refusal.message, refusal.status
+        words_ = {**_expert_words(assignment), "problem": problem, "typed": typed}
+        return render(request, "questions/answer.html", words_, status=status)
+
+
+def _expert_acts(request: HttpRequest, assignment: Assignment) -> None:
+    action, expert = request.POST.get("action", ""), assignment.expert
+    if action == "accept":
+        answering.accept(expert, assignment.pk)
+    elif action == "decline":
+        reasons = Assignment.DeclineReason.values
+        reason = request.POST.get("reason", "other")
+        answering.decline(expert, assignment.pk, reason if reason in reasons else "other")
+    elif action == "answer":
+        given = answering.answer(
+            expert,
+            assignment.pk,
+            request.POST.get("text", ""),
+            internal_note=request.POST.get("internal_note", ""),
+            received_at=clock.now(),
+            source="link",
+        )
+        if given.state == given.State.REFUSED:
+            raise answering.AlreadyAnswered(words.too_late(Question.objects.get(pk=assignment.question_id)))
+
+
+def _expert_words(assignment: Assignment) -> dict[str, Any]:
+    question, expert = assignment.question, assignment.expert
+    return {
+        "assignment": assignment,
+        "question": question,
+        "text": masked(question.text),
+        "topic": words.topic_name(question.topic, expert.language),
+        "why": words.why(assignment, expert),
+        "due": words.when(question.current_round.due_at, expert),
+        "overdue": question.current_round.status(clock.now()) in {"overdue", "breached"},
+        "can_answer": question.is_unanswered and assignment.round_id == question.current_round_id,
+        "own_answer": assignment.answers.order_by("-received_at").first(),
+        "language": expert.language,
+    }

@@ -1,0 +1,201 @@
+"""One question's journey, played by pretend people through the real interfaces, and told as it happens.
+
+Nothing here calls the product's functions: people text, mail, open pages and use the API, and read what arrives.
+"""
+
+import json
+import re
+import textwrap
+import time
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import requests
+from django.conf import settings
+
+from people.models import Person
+from questions import words
+from questions.models import Assignment, Question
+from sandbox import acting
+from sandbox.models import Letter
+
+WAIT_SECONDS = 30.0
+WIDTH = 100
+LINES = json.loads((Path(__file__).parent / "demo" / "journey.json").read_text())
+
+
+class StepFailed(Exception):
+    """What should have happened and did not."""
+
+
+class Journey:
+    """`say` prints one line."""
+
+    def __init__(self, say: Callable[[str], Any]) -> None:
+        self.say = say
+        self.began = time.monotonic()
+        self.seen = Letter.objects.order_by("-id").values_list("id", flat=True).first() or 0
+
+    def play(self) -> None:
+        """A question by SMS, answered by mail, read by the friend; then one by the API, answered by the API."""
+        self.say("\nOne question's journey\n" + "─" * WIDTH)
+        self.say("(each line happened just now, through the real SMS, mail, web and API entrances)\n")
+        self._by_sms()
+        self._by_api()
+        self.say("─" * WIDTH)
+
+    # --- asked by SMS, answered by mail, read on the friend's page ---------------------------------------------------
+
+    def _by_sms(self) -> None:
+        asker = Person.objects.get(employee_number=LINES["asker"])
+        self._tell(f"{asker.name}, in the shop, texts", LINES["ask_sms"])
+        acting.text(str(asker.mobile), LINES["ask_sms"])
+        receipt = self._letter(str(asker.mobile), "sms", "Q-")
+        self._tell(f"{asker.first_name}'s phone", receipt.body)
+        question = self._question(asker)
+        assignment = self._assignment(question)
+        self._explain(question, assignment)
+        expert = assignment.expert
+        self._answer_by_mail(expert, question)
+        answer = self._letter(str(asker.mobile), "sms", "/q/")
+        self._tell(f"{asker.first_name}'s phone", answer.body)
+        self._friend(answer.body, LINES["answer_mail"].splitlines()[0][:30])
+        self._until(lambda: self._state(question) == "closed", "the question closes after the friend was helped")
+        self._verdict(question)
+
+    def _answer_by_mail(self, expert: Person, question: Question) -> None:
+        offer = self._letter(str(expert.email), "email", question.reference, in_subject=True)
+        self._tell(f"Mail to {expert.name}: {offer.subject}", offer.body.split("\n\n", 1)[-1])
+        self._tell(f"{expert.first_name} presses reply and writes", LINES["answer_mail"])
+        acting.reply(offer, LINES["answer_mail"])
+        shown = self._letter(str(expert.email), "email", question.reference)
+        self._tell(f"{expert.first_name} hears back", shown.body)
+
+    def _friend(self, sms: str, expected: str) -> None:
+        found = re.search(r"https?://\S+/q/\S+", sms)
+        if not found:
+            raise StepFailed("the asker's SMS holds no link for the friend")
+        page = requests.get(found.group(0), timeout=10)
+        if page.status_code != 200 or expected not in page.text:
+            raise StepFailed("the friend's page does not show the answer")
+        self._tell("The friend opens the link, without an account", f"{found.group(0)} shows the answer")
+        pressed = requests.post(found.group(0), data={"action": "helped"}, timeout=10)
+        if pressed.status_code != 200:
+            raise StepFailed(f"pressing 'this helped' answered {pressed.status_code}")
+        self._tell("The friend presses", "Yes, this helped")
+
+    # --- asked and answered through the API --------------------------------------------------------------------------
+
+    def _by_api(self) -> None:
+        english = LINES["en"]
+        asker = Person.objects.get(employee_number=english.get("asker", LINES["asker"]))
+        token = self._sign_in(asker)
+        key = {"Idempotency-Key": str(uuid.uuid4())}
+        asked = self._api("POST", "/questions", token, {"text": english["ask_api"], "language": "en"}, key)
+        self._tell(f"{asker.name}'s app: POST /api/v1/questions", f"201 {asked['reference']} {english['ask_api']}")
+        again = self._api("POST", "/questions", token, {"text": english["ask_api"], "language": "en"}, key)
+        if again != asked:
+            raise StepFailed("the same Idempotency-Key gave another answer")
+        question = Question.objects.select_related("topic", "current_round", "asker").get(pk=asked["id"])
+        assignment = self._assignment(question)
+        self._explain(Question.objects.select_related("topic").get(pk=question.pk), assignment)
+        expert = assignment.expert
+        expert_token = self._sign_in(expert)
+        path = f"/assignments/{assignment.pk}"
+        self._api("POST", f"{path}/accept", expert_token)
+        body = {"text": english["answer_api"]}
+        done = self._api("POST", f"{path}/answer", expert_token, body, {"Idempotency-Key": str(uuid.uuid4())})
+        self._tell(f"{expert.name}'s app: accept, answer", f"201 {done['state']}: {english['answer_api']}")
+        seen = self._api("GET", f"/questions/{question.pk}", token)
+        if not seen["answer"] or seen["promise"]["status"] != "kept":
+            raise StepFailed("the asker's app does not show the answer")
+        self._tell(f"{asker.first_name}'s app: GET /api/v1/questions/…", f"{seen['state']}, promise {seen['promise']['status']}")
+
+    def _sign_in(self, person: Person) -> str:
+        """With a one-time code, read from the person's own phone or mailbox."""
+        base = f"{settings.PUBLIC_BASE_URL}/_allauth/app/v1/auth/code"
+        address = {"phone": person.mobile} if person.mobile else {"email": person.email}
+        asked = requests.post(f"{base}/request", json=address, timeout=10)
+        if asked.status_code != 401:
+            raise StepFailed(f"asking for a code answered {asked.status_code}")
+        channel, to = ("sms", person.mobile) if person.mobile else ("email", person.email)
+        letter = self._letter(str(to), channel, "#" if person.mobile else "")
+        code = re.search(r"#(\S+)\s*$", letter.body) or re.search(r"\b([A-Z0-9]{3}-?[A-Z0-9]{3})\b", letter.body)
+        if not code:
+            raise StepFailed("the message holds no code")
+        session = asked.json()["meta"]["session_token"]
+        headers = {"X-Session-Token": session}
+        done = requests.post(f"{base}/confirm", json={"code": code.group(1)}, headers=headers, timeout=10)
+        if done.status_code != 200:
+            raise StepFailed(f"confirming the code answered {done.status_code}")
+        self._tell(f"{person.name} signs in", f"with the code that came by {channel}")
+        return str(done.json()["meta"]["access_token"])
+
+    def _api(
+        self, method: str, path: str, token: str, body: Any = None, headers: dict[str, str] | None = None
+    ) -> dict[str, Any]:
+        response = requests.request(
+            method,
+            f"{settings.PUBLIC_BASE_URL}/api/v1{path}",
+            json=body,
+            headers={"Authorization": f"Bearer {token}", **(headers or {})},
+            timeout=10,
+        )
+        if not response.ok:
+            raise StepFailed(f"{method} {path} answered {response.status_code}: {response.text}")
+        found: dict[str, Any] = response.json()
+        return found
+
+    # --- looking and telling -----------------------------------------------------------------------------------------
+
+    def _letter(self, address: str, channel: str, text: str, *, in_subject: bool = False) -> Letter:
+        """The next letter to this address that holds `text`."""
+
+        def look() -> Letter | None:
+            rows = Letter.objects.filter(address=address, channel=channel, direction="to_person", id__gt=self.seen)
+            where = {"subject__contains": text} if in_subject else {"body__contains": text}
+            return rows.filter(**where).order_by("id").first()
+
+        found: Letter = self._until(look, f"a message to {address} with {text!r}")
+        self.seen = found.pk
+        return found
+
+    def _question(self, asker: Person) -> Question:
+        return Question.objects.select_related("topic", "current_round", "asker").filter(asker=asker).latest("received_at")
+
+    def _assignment(self, question: Question) -> Assignment:
+        rows = Assignment.objects.select_related("expert", "question__topic").filter(question=question)
+        found: Assignment = self._until(rows.first, f"an expert for {question.reference}")
+        return found
+
+    def _explain(self, question: Question, assignment: Assignment) -> None:
+        question.refresh_from_db()
+        topic = words.topic_name(question.topic, "en")
+        sure = f" ({question.topic_confidence:.2f} alike)" if question.topic_confidence else ""
+        why = words.why(assignment, Person(language="en", time_zone=assignment.expert.time_zone))
+        self._tell("Routing", f"topic {topic}{sure} → {assignment.expert.name}: {why}")
+
+    def _state(self, question: Question) -> str:
+        return Question.objects.values_list("state", flat=True).get(pk=question.pk)
+
+    def _verdict(self, question: Question) -> None:
+        question = Question.objects.select_related("current_round").get(pk=question.pk)
+        self._tell("The promise", f"{question.reference} {question.state}, promise {question.current_round.verdict}")
+
+    def _until(self, look: Callable[[], Any], what: str) -> Any:
+        deadline = time.monotonic() + WAIT_SECONDS
+        while True:
+            found = look()
+            if found:
+                return found
+            if time.monotonic() > deadline:
+                raise StepFailed(f"waited {WAIT_SECONDS:.0f} s in vain for {what}")
+            time.sleep(0.05)
+
+    def _tell(self, who: str, text: str) -> None:
+        self.say(f"{time.monotonic() - self.began:6.2f} s  {who}")
+        for line in text.strip().splitlines():
+            for part in textwrap.wrap(line, WIDTH - 14) or [""]:
+                self.say(f"            │ {part}")

@@ -1,0 +1,43 @@
+"""`manage.py sandbox`: the pretend providers, in one process: Twilio look-alike, SMTP catcher and courier."""
+
+import logging
+import os
+import signal
+import threading
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand
+from django.db import DatabaseError, close_old_connections
+
+from sandbox import courier, mailbox
+from sandbox.twilio import Server
+
+log = logging.getLogger(__name__)
+
+PAUSE_SECONDS = 0.1
+
+
+class Command(BaseCommand):
+    help = "Pretend to be Twilio, a mail server and the people's phones, until SIGTERM."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        stop = threading.Event()
+        for name in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(name, lambda *_: stop.set())
+        delay = float(os.environ.get("SANDBOX_TWILIO_DELAY_SECONDS", "0"))
+        twilio = Server("127.0.0.1", settings.SANDBOX_TWILIO_PORT, delay)
+        threading.Thread(target=twilio.serve_forever, daemon=True).start()
+        mails = mailbox.controller("127.0.0.1", settings.SANDBOX_SMTP_PORT)
+        mails.start()
+        self.stdout.write("sandbox ready")
+        while not stop.is_set():
+            try:
+                if not courier.carry_due():
+                    stop.wait(PAUSE_SECONDS)
+            except DatabaseError as error:
+                log.warning("courier waits for the database: %s", error)
+                close_old_connections()
+                stop.wait(1)
+        twilio.shutdown()
+        mails.stop()
