@@ -1,0 +1,39 @@
+"""Being away: said by the person themselves, without a reason."""
+
+from datetime import datetime
+from uuid import UUID
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from backend import clock
+from backend.errors import Invalid, NotFound, Refusal
+from people.models import Absence, Person
+
+
+class Overlaps(Refusal):
+    """The person said already that they are away then."""
+
+    code = "absence_overlaps"
+
+
+def add(person: Person, *, starts_at: datetime, ends_at: datetime, stand_in_id: UUID | None) -> Absence:
+    """Raises Invalid (dates, unknown stand-in) and Overlaps."""
+    if starts_at.tzinfo is None or ends_at.tzinfo is None:
+        raise Invalid(_("Give times with their offset, e.g. 2026-07-01T00:00:00+02:00."))
+    if ends_at <= starts_at or ends_at <= clock.now():
+        raise Invalid(_("An absence ends after it starts, and not in the past."))
+    stand_in = Person.objects.present().filter(pk=stand_in_id).exclude(pk=person.pk).first() if stand_in_id else None
+    if stand_in_id and stand_in is None:
+        raise Invalid(_("This stand-in is not a colleague of yours."))
+    with transaction.atomic():
+        Person.objects.select_for_update().get(pk=person.pk)  # two requests at once: the second sees the first's row
+        if person.absences.filter(starts_at__lt=ends_at, ends_at__gt=starts_at).exists():
+            raise Overlaps(_("You are away then already."))
+        return Absence.objects.create(person=person, starts_at=starts_at, ends_at=ends_at, stand_in=stand_in)
+
+
+def remove(person: Person, absence_id: int) -> None:
+    """Raises NotFound, also for somebody else's."""
+    if not person.absences.filter(pk=absence_id).delete()[0]:
+        raise NotFound(_("This absence does not exist."))

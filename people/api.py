@@ -1,0 +1,95 @@
+"""Me: profile, absences, sign-out."""
+
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext as _
+from ninja import Header, Path, Router
+
+from backend import clock, idempotency
+from backend.errors import Invalid
+from backend.manners import IdempotencyKey, Schema, problems
+from people import absences
+from people.models import AccessToken, Person, check_time_zone
+from people.schemas import AbsenceIn, AbsenceOut, Me, MeIn
+
+router = Router(tags=["me"])
+ID_MAX = 2**53
+
+
+def _me(request: HttpRequest) -> Person:
+    person: Person = request.auth  # type: ignore[attr-defined]
+    return person
+
+
+@router.get("/me", response={200: Me, **problems()}, operation_id="get_me", summary="Who I am")
+def get_me(request: HttpRequest) -> Any:
+    return Me.of(_me(request))
+
+
+@router.patch("/me", response={200: Me, **problems()}, operation_id="update_me", summary="Change my language or zone")
+def update_me(request: HttpRequest, body: MeIn) -> Any:
+    """Everything else comes from HR."""
+    person = _me(request)
+    if body.time_zone:
+        try:
+            check_time_zone(body.time_zone)
+        except ValidationError as error:
+            raise Invalid(_("%(zone)s is not an IANA time zone.") % {"zone": body.time_zone}) from error
+    person.language = body.language or person.language
+    person.time_zone = body.time_zone or person.time_zone
+    person.save(update_fields=["language", "time_zone"])
+    return Me.of(person)
+
+
+@router.delete("/me/session", response={204: None, **problems()}, operation_id="sign_out", summary="Sign out")
+def sign_out(request: HttpRequest) -> HttpResponse:
+    """This token never works again."""
+    token: AccessToken = request.access_token  # type: ignore[attr-defined]
+    AccessToken.objects.filter(pk=token.pk, revoked_at__isnull=True).update(revoked_at=clock.real())
+    return HttpResponse(status=204)
+
+
+@router.get(
+    "/me/absences",
+    response={200: list[AbsenceOut], **problems()},
+    operation_id="list_absences",
+    summary="When I am away, from now on",
+)
+def list_absences(request: HttpRequest) -> Any:
+    rows = _me(request).absences.filter(ends_at__gt=clock.now()).order_by("starts_at")[:100]
+    return [AbsenceOut.of(row) for row in rows]
+
+
+@router.post(
+    "/me/absences",
+    response={201: AbsenceOut, **problems(409)},
+    operation_id="add_absence",
+    summary="I will be away",
+)
+def add_absence(
+    request: HttpRequest,
+    body: AbsenceIn,
+    idempotency_key: IdempotencyKey = Header(..., alias="Idempotency-Key", description="A key for this request."),
+) -> HttpResponse:
+    """No reason is asked or stored. `absence_overlaps` when I am away then already."""
+
+    def work() -> tuple[int, Schema]:
+        made = absences.add(
+            _me(request), starts_at=body.starts_at, ends_at=body.ends_at, stand_in_id=body.stand_in
+        )
+        return 201, AbsenceOut.of(made)
+
+    return idempotency.once(request, idempotency_key, work)
+
+
+@router.delete(
+    "/me/absences/{absence_id}",
+    response={204: None, **problems(404)},
+    operation_id="remove_absence",
+    summary="I will not be away after all",
+)
+def remove_absence(request: HttpRequest, absence_id: int = Path(..., ge=1, le=ID_MAX)) -> HttpResponse:
+    absences.remove(_me(request), absence_id)
+    return HttpResponse(status=204)

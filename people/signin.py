@@ -1,0 +1,105 @@
+"""Sign-in by one-time code to work mail or mobile: allauth's flow, our people, our deliveries and our access token."""
+
+import secrets
+from datetime import timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+import phonenumbers
+from allauth.account.adapter import DefaultAccountAdapter
+from allauth.headless.tokens.strategies.sessions import SessionTokenStrategy
+from django.conf import settings
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest
+from django.utils import translation
+from django.utils.translation import gettext as _
+
+from backend.ids import uuid7
+from notifications import delivery
+from notifications.models import Channel
+from people.models import AccessToken, Person
+
+CODE_LIFETIME = timedelta(seconds=settings.ACCOUNT_LOGIN_BY_CODE_TIMEOUT)
+LOGIN_CODE_TEMPLATE = "account/email/login_code"
+
+
+class OwnTokens(SessionTokenStrategy):
+    """allauth keeps the sign-in session; what the app uses afterwards is our own bearer token."""
+
+    def create_access_token(self, request: HttpRequest) -> str | None:
+        person = request.user
+        return AccessToken.issue(person, request.headers.get("User-Agent", "")) if isinstance(person, Person) else None
+
+
+class AccountAdapter(DefaultAccountAdapter):
+    """People exist already (HR): nobody signs up, and an unknown address looks like a known one."""
+
+    def is_open_for_signup(self, request: HttpRequest) -> bool:
+        return False
+
+    def clean_phone(self, phone: str) -> str:
+        """E.164; a number without a country is Dutch. What is no number stays as typed and finds nobody."""
+        try:
+            number = phonenumbers.parse(phone, "NL")
+        except phonenumbers.NumberParseException:
+            return phone
+        return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+    def get_user_by_phone(self, phone: str) -> Person | None:
+        return Person.objects.present().filter(mobile=self.clean_phone(phone)).first()
+
+    def get_phone(self, user: Any) -> tuple[str, bool] | None:
+        return (user.mobile, True) if user.mobile else None
+
+    def set_phone(self, user: Any, phone: str, verified: bool) -> None:
+        """HR's record is the truth: numbers are not changed by signing in."""
+
+    def set_phone_verified(self, user: Any, phone: str) -> None:
+        """HR's numbers count as verified."""
+
+    def generate_phone_verification_code(self, *, user: Any, phone: str) -> str:
+        return f"{secrets.randbelow(1_000_000):06}"
+
+    def generate_login_code(self) -> str:
+        return f"{secrets.randbelow(1_000_000):06}"
+
+    def send_unknown_account_sms(self, phone: str, **kwargs: Any) -> None:
+        """Nothing goes to strangers."""
+
+    def send_verification_code_sms(self, user: Any, phone: str, code: str, **kwargs: Any) -> None:
+        """The last line lets iOS fill the code in for this host (https://developer.apple.com/documentation/security)."""
+        with translation.override(user.language):
+            text = _("%(code)s is your code for %(app)s.") % {"code": code, "app": settings.MAIL_FROM_NAME}
+        body = f"{text}\n\n@{urlsplit(settings.PUBLIC_BASE_URL).hostname} #{code}"
+        self._send(user, Channel.SMS, user.mobile, body=body)
+
+    def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
+        """Only codes go out, and only to people; anything else allauth might want to write is not ours to send."""
+        person = Person.objects.present().filter(email__iexact=email).first()
+        if template_prefix != LOGIN_CODE_TEMPLATE or person is None:
+            return
+        with translation.override(person.language):
+            values = {"code": context["code"], "app": settings.MAIL_FROM_NAME}
+            subject = _("Your code: %(code)s") % values
+            body = _("%(code)s is your code for %(app)s. It works for five minutes. Not asked for it? Ignore it.") % values
+        self._send(person, Channel.EMAIL, email, subject=subject, body=body)
+
+    def _send(self, person: Person, channel: str, to: str, **words: str) -> None:
+        delivery.enqueue(
+            key=f"sign-in:{uuid7()}",
+            channel=channel,
+            to=to,
+            person=person,
+            language=person.language,
+            is_secret=True,
+            lifetime=CODE_LIFETIME,
+            **words,
+        )
+
+    def respond_user_inactive(self, request: HttpRequest, user: Any) -> Any:
+        raise PermissionDenied
+
+    def get_login_redirect_url(self, request: HttpRequest) -> str:
+        return "/admin/"
+
+
