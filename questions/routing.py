@@ -139,7 +139,7 @@ def _offer(question: Question, at: datetime) -> None:
     ranked = rank(candidates, now=at, due_at=_latest_start(question.current_round, at), language=question.language)
     for expert in ranked:
         if take_slot(expert.person_id):
-            _make_offer(question, expert, at, is_swarm=False)
+            make_offer(question, expert, at, is_swarm=False)
             return
     if question.state == Question.State.ROUTING:
         question.mark_queued(at + TRY_AGAIN)  # a slot that becomes free looks for it at once
@@ -227,7 +227,8 @@ def free_slot(person_id: UUID) -> None:
         ring(route_one, str(waiting))
 
 
-def _make_offer(question: Question, expert: Ranked, at: datetime, *, is_swarm: bool) -> Assignment:
+def make_offer(question: Question, expert: Ranked, at: datetime, *, is_swarm: bool) -> Assignment:
+    """Offer the question to this expert, whose place is taken already, and tell them. Called with the question locked."""
     person = Person.objects.get(pk=expert.person_id)
     assignment = Assignment.objects.create(
         question=question,
@@ -280,7 +281,7 @@ def swarm(question: Question, at: datetime, size: int) -> list[Assignment]:
         if len(made) == size:
             break
         if take_slot(expert.person_id):
-            made.append(_make_offer(question, expert, at, is_swarm=True))
+            made.append(make_offer(question, expert, at, is_swarm=True))
     return made
 
 

@@ -1,0 +1,122 @@
+"""`manage.py demo`: the demo company, through the same doors as a real one: HR's CSV, topics, and questions in time."""
+
+import csv
+import json
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand
+from django.db import transaction
+
+from backend import clock
+from people import roster
+from people.models import Person
+from questions import answering, intake, promise, routing, topics
+from questions.models import Assignment, Expertise, Question, Round, Topic, TopicExample, Workload
+
+FOLDER = Path(__file__).resolve().parent.parent.parent / "demo"
+
+
+class Command(BaseCommand):
+    help = "Load the demo company; does nothing where it is loaded already."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if Topic.objects.exists():
+            return
+        with transaction.atomic():
+            load_people()
+            load_topics()
+            load_questions()
+
+
+def load_people() -> None:
+    """About 40 people, as HR would send them. The file's extra column says how much each expert takes on."""
+    text = (FOLDER / "people.csv").read_text()
+    report = roster.import_csv(text)
+    if report.refused:
+        raise ValueError(report.refused)
+    for row in csv.DictReader(text.splitlines()):
+        if row["capacity"]:
+            Workload.set_capacity(Person.objects.get(employee_number=row["employee_number"]), int(row["capacity"]))
+
+
+def load_topics() -> None:
+    for data in json.loads((FOLDER / "topics.json").read_text()):
+        examples, experts, lead = data.pop("examples"), data.pop("experts"), data.pop("lead")
+        topic = Topic.objects.create(**data, lead=_person(lead))
+        TopicExample.objects.bulk_create(TopicExample(topic=topic, **example) for example in examples)
+        for expert in experts:
+            Expertise.objects.create(topic=topic, person=_person(expert["employee_number"]), level=expert["level"])
+    topics.learn()
+
+
+def _person(number: str) -> Person:
+    return Person.objects.get(employee_number=number)
+
+
+def load_questions() -> None:
+    """Questions at every stage; the steps of their past happened long ago and are not told again."""
+    for number, data in enumerate(json.loads((FOLDER / "questions.json").read_text())):
+        _load_question(number, data)
+
+
+def _load_question(number: int, data: dict[str, Any]) -> None:
+    received_at = clock.now() - timedelta(hours=data["age_hours"])
+    topic = Topic.objects.get(slug=data["topic"]) if data.get("topic") else None
+    question = intake.submit(
+        _person(data["asker"]),
+        data["text"],
+        request_key=f"demo:{number}",
+        source="sms",
+        received_at=received_at,
+        language=data["language"],
+        topic=topic if data["state"] != "triage" else None,
+        topic_chosen_by="asker" if topic else "",
+    )
+    _forget_past_steps(question)
+    if data["state"] == "triage":
+        return  # the worker looks at it and sends it to the desk
+    expert = _person(data["expert"]) if data.get("expert") else None
+    if expert is None:
+        return
+    assignment = _assign(question, expert)
+    if data["state"] in {"accepted", "answered", "closed"}:
+        answering.accept(expert, assignment.pk)
+    if data["state"] in {"answered", "closed"}:
+        _answer(question, assignment, data, received_at)
+
+
+def _forget_past_steps(question: Question) -> None:
+    """Mark the steps that lie in the past as done; only what is still ahead will speak."""
+    round_ = question.current_round
+    now = clock.now()
+    done = sum(promise.step_at(round_.started_at, round_.due_at, step) <= now for step in (1, 2, 3))
+    following = promise.step_at(round_.started_at, round_.due_at, done + 1)
+    Round.objects.filter(pk=round_.pk).update(steps_done=done, next_step_at=following)
+    round_.refresh_from_db()
+
+
+def _assign(question: Question, expert: Person) -> Assignment:
+    """Offer the question to this very expert, with the reasons that routing gives."""
+    at = clock.now()
+    question.mark_routing(question.topic, confidence=None, chosen_by=question.topic_chosen_by, at=at)
+    candidates = [c for c in routing.candidates_for(question, at) if c.person_id == expert.pk]
+    [ranked] = routing.rank(candidates, now=at, due_at=at + timedelta(days=30), language=question.language)
+    if not routing.take_slot(expert.pk):
+        raise ValueError(f"{expert} has no room for {question}")
+    return routing.make_offer(question, ranked, at, is_swarm=False)
+
+
+def _answer(question: Question, assignment: Assignment, data: dict[str, Any], received_at: Any) -> None:
+    hours = data.get("answered_after_hours") or min(data["age_hours"] / 2, 6)
+    answering.answer(
+        assignment.expert,
+        assignment.pk,
+        data["answer"],
+        internal_note=data.get("internal_note") or "",
+        received_at=received_at + timedelta(hours=hours),
+        source="email",
+    )
+    if data.get("helped") is not None:
+        answering.rate(question.pk, helped=data["helped"])
