@@ -28,4 +28,37 @@ $(PY): | $(UV)
 	@$(PY) -m babel.messages.frontend --quiet compile -d backend/locale -D django
 	@touch $@
 
-.PHONY: help
+run: .venv/.run .venv/.words  ## everything with a demo company, until Ctrl-C
+	@exec $(PY) manage.py up --demo
+
+journey: .venv/.run .venv/.words  ## one question's journey in a throw-away folder; fails when a step fails
+	@$(PY) manage.py up --demo --throwaway
+
+test: .venv/.dev .venv/.words  ## the tests, in minutes
+	$(PY) -m pytest -q -m "not heavy" -n 2
+
+test-all: .venv/.dev .venv/.words  ## and what is heavy: browser, killed processes
+	@command -v chromium >/dev/null || (apt-get update -qq && apt-get install -y -qq chromium >/dev/null)
+	$(PY) -m pytest -q -m heavy
+
+lint: .venv/.dev .venv/.words  ## style, types, layers, migrations, specification
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy .
+	.venv/bin/lint-imports
+	$(PY) manage.py makemigrations --check --dry-run
+	$(PY) manage.py openapi --check
+
+spec: .venv/.run .venv/.words  ## write mobile_api_spec/openapi.json anew
+	$(PY) manage.py openapi
+
+words: .venv/.dev  ## collect texts for translation into backend/locale
+	.venv/bin/pybabel --quiet extract -F backend/locale/babel.cfg --no-location --omit-header -k gettext_lazy -o backend/locale/django.pot .
+	.venv/bin/pybabel --quiet update -i backend/locale/django.pot -d backend/locale -D django -l nl --no-fuzzy-matching --omit-header
+	@rm backend/locale/django.pot
+
+lock: $(UV)  ## pin every dependency anew, with hashes and without addresses
+	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header pyproject.toml -o requirements.txt
+	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --group dev -c requirements.txt pyproject.toml -o requirements-dev.txt
+
+.PHONY: help run journey test test-all lint spec words lock

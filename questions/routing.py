@@ -23,6 +23,7 @@ from questions.calendars import OFFICE_WEEK, Span, Week
 from questions.models import Assignment, Expertise, Question, Round, Workload, record
 
 HOPS_MAX = 5
+AROUND_THE_CLOCK = timedelta(hours=24)  # a span longer than this has no end worth telling
 TRY_AGAIN = timedelta(minutes=5)
 OFFER_SHARE = 0.25  # of the time left, counted in the expert's working time
 OFFER_MIN = timedelta(minutes=30)
@@ -80,11 +81,19 @@ def _score(candidate: Candidate, now: datetime, language: str) -> Ranked:
     reasons: list[dict[str, Any]] = [
         {"code": "knows", "level": candidate.level},
         {"code": "load", "open": candidate.open_count, "capacity": candidate.capacity},
-        {"code": "works_until", "at": ends.isoformat()} if at_work else {"code": "works_from", "at": begins.isoformat()},
+        _hours_reason(begins, ends, now),
     ]
     reasons += [{"code": "speaks", "language": language}] if speaks else []
     reasons += [{"code": "answered_before"}] if candidate.answered_before else []
     return Ranked(candidate.person_id, round(score, 3), reasons)
+
+
+def _hours_reason(begins: datetime, ends: datetime, now: datetime) -> dict[str, Any]:
+    if begins > now:
+        return {"code": "works_from", "at": begins.isoformat()}
+    if ends > now + AROUND_THE_CLOCK:
+        return {"code": "works_now"}
+    return {"code": "works_until", "at": ends.isoformat()}
 
 
 def due_ids(limit: int) -> list[UUID]:

@@ -111,6 +111,8 @@ def _reason(assignment: Assignment, reason: dict[str, Any], reader: Person) -> s
         return names.get(reason["language"], reason["language"])
     if reason["code"] == "answered_before":
         return _("answered it before")
+    if reason["code"] == "works_now":
+        return _("at work now")
     at = datetime.fromisoformat(reason["at"])
     known = {"works_until": _("works until %(at)s"), "works_from": _("works from %(at)s")}
     return known[reason["code"]] % {"at": when(at, reader)}

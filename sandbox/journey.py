@@ -36,7 +36,8 @@ class Journey:
     def __init__(self, say: Callable[[str], Any]) -> None:
         self.say = say
         self.began = time.monotonic()
-        self.seen = Letter.objects.order_by("-id").values_list("id", flat=True).first() or 0
+        self.before = Letter.objects.order_by("-id").values_list("id", flat=True).first() or 0
+        self.seen: dict[str, int] = {}
 
     def play(self) -> None:
         """A question by SMS, answered by mail, read by the friend; then one by the API, answered by the API."""
@@ -153,13 +154,15 @@ class Journey:
     def _letter(self, address: str, channel: str, text: str, *, in_subject: bool = False) -> Letter:
         """The next letter to this address that holds `text`."""
 
+        after = self.seen.get(address, self.before)
+
         def look() -> Letter | None:
-            rows = Letter.objects.filter(address=address, channel=channel, direction="to_person", id__gt=self.seen)
+            rows = Letter.objects.filter(address=address, channel=channel, direction="to_person", id__gt=after)
             where = {"subject__contains": text} if in_subject else {"body__contains": text}
             return rows.filter(**where).order_by("id").first()
 
         found: Letter = self._until(look, f"a message to {address} with {text!r}")
-        self.seen = found.pk
+        self.seen[address] = found.pk
         return found
 
     def _question(self, asker: Person) -> Question:
