@@ -16,12 +16,12 @@ $(PY): | $(UV)
 
 .venv/.run: requirements.txt | $(PY)
 	@echo "→ installing what the product needs"
-	@$(UV) pip install --quiet --python $(PY) --require-hashes -r requirements.txt
+	@$(UV) pip install --quiet --compile-bytecode --python $(PY) --require-hashes -r requirements.txt
 	@touch $@
 
 .venv/.dev: requirements-dev.txt | $(PY)
 	@echo "→ installing what the product and its tests need"
-	@$(UV) pip install --quiet --python $(PY) --require-hashes -r requirements-dev.txt
+	@$(UV) pip install --quiet --compile-bytecode --python $(PY) --require-hashes -r requirements-dev.txt
 	@touch $@ .venv/.run
 
 .venv/.words: $(shell find . -name '*.po' -not -path './.venv/*') | $(PY)

@@ -35,6 +35,7 @@ USER = DATABASE = "ceo"
 LOOPBACK = "127.0.0.1"
 SERVICE_ACCOUNT = "nobody"
 LOG_TAIL_CHARACTERS = 2000
+_children: dict[int, "subprocess.Popen[bytes]"] = {}  # servers that this very process started
 
 
 class ServiceFailed(RuntimeError):
@@ -319,7 +320,7 @@ def _launch_postgres(var: Path, *, fsync: bool) -> None:
     log = _postgres_log(var)
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as out:
-        subprocess.Popen(  # noqa: S603 — the wheel's own program
+        server = subprocess.Popen(  # noqa: S603 — the wheel's own program
             [str(_programs(var) / "postgres"), "-D", str(_data(var)), *options],
             stdout=out,
             stderr=out,
@@ -329,6 +330,7 @@ def _launch_postgres(var: Path, *, fsync: bool) -> None:
             start_new_session=True,  # a Ctrl-C in the terminal is for our parent, which stops us last
             **_as_service(),
         )
+    _children[server.pid] = server
 
 
 def _admin_url(var: Path) -> str:
@@ -363,8 +365,8 @@ def stop_postgres(var: Path) -> None:
 
 def _gone(pid: int) -> bool:
     """Ended; a child of ours that has ended is reaped on the way."""
-    with _ignoring(ChildProcessError):
-        os.waitpid(pid, os.WNOHANG)
+    if pid in _children:
+        return _children[pid].poll() is not None
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -424,6 +426,7 @@ def _launch_valkey(var: Path) -> None:
             stdin=subprocess.DEVNULL,
             start_new_session=True,
         )
+    _children[server.pid] = server
     (folder / "pid").write_text(str(server.pid))
 
 

@@ -8,7 +8,7 @@ from email.utils import getaddresses
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 from asgiref.sync import sync_to_async
-from django.db import close_old_connections
+from django.db import connection
 from django.db.models import F
 
 from backend import clock
@@ -20,15 +20,22 @@ log = logging.getLogger(__name__)
 class Catcher:
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
         try:
-            await sync_to_async(_keep)(envelope)
+            await sync_to_async(_keep_and_close)(envelope)
         except Exception:
             log.exception("mail not kept")
             return "451 4.3.0 not kept, try again"
         return "250 2.0.0 kept"
 
 
+def _keep_and_close(envelope: Envelope) -> None:
+    """The thread that this runs in is shared with nobody who would use its connection again."""
+    try:
+        _keep(envelope)
+    finally:
+        connection.close()
+
+
 def _keep(envelope: Envelope) -> None:
-    close_old_connections()
     raw = envelope.content if isinstance(envelope.content, bytes) else (envelope.content or "").encode()
     mail: EmailMessage = message_from_bytes(raw, policy=policy.default)  # type: ignore[assignment]
     reply_to = getaddresses([str(mail.get("Reply-To") or mail.get("From") or "")])

@@ -24,6 +24,8 @@ REPLY_KEY = re.compile(r"^[0-9a-f]{32}$")
 ABOVE_THIS_LINE = re.compile(
     r"^[>\s]*(Write your reply above this line|Schrijf je antwoord boven deze regel) ---\s*$", re.MULTILINE
 )
+# "Op di 24 nov om 12:00 schreef …:" stands above our line; programs wrap it over up to three lines.
+ATTRIBUTION = re.compile(r"^[>\s]*(?:Op|On)\b(?:[^\n]*\n){0,2}[^\n]*\b(?:schreef|wrote)\b[^\n]*:?\s*\Z", re.MULTILINE)
 BULK = frozenset({"bulk", "list", "junk", "auto_reply"})
 ROBOTS = re.compile(r"^(mailer-daemon|postmaster|no-?reply|bounces?)([+-].*)?@", re.IGNORECASE)
 
@@ -95,8 +97,8 @@ def is_automatic(parsed: EmailMessage) -> bool:
 def written_text(parsed: EmailMessage) -> str:
     """What the person wrote: without what they quoted and without their signature."""
     text = _plain_body(parsed).replace("\r\n", "\n").replace("\x00", "")
-    own = ABOVE_THIS_LINE.split(text)[0]
-    return _without_quotes(own).strip()
+    own, *quoted = ABOVE_THIS_LINE.split(text, maxsplit=1)
+    return _without_quotes(ATTRIBUTION.sub("", own) if quoted else own).strip()
 
 
 def _without_quotes(text: str) -> str:

@@ -45,7 +45,7 @@ class Receiver:
 
     @staticmethod
     def _store(envelope: Envelope) -> None:
-        close_old_connections()
+        close_old_connections()  # a connection that broke since the last mail is replaced
         raw = envelope.content if isinstance(envelope.content, bytes) else (envelope.content or "").encode()
         if not envelope.mail_from:  # a bounce: say so in a header that the reader of the mail looks at
             raw = b"Return-Path: <>\r\n" + raw

@@ -1,0 +1,39 @@
+"""Before anything is imported: PostgreSQL and Valkey for the tests, and an environment of their own for each worker.
+
+Loaded by pytest as a plugin (`-p tests.services`), because Django's settings are read right after.
+"""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from backend import embedded
+
+VAR = Path(__file__).resolve().parent.parent / "var" / "test"
+IS_WORKER = "PYTEST_XDIST_WORKER" in os.environ
+WORKER = os.environ.get("PYTEST_XDIST_WORKER", "main")
+
+
+def _prepare() -> None:
+    os.environ["ENVIRONMENT"] = "test"
+    os.environ["LOG_LEVEL"] = os.environ.get("LOG_LEVEL", "WARNING")
+    if "CEO_TEST_DATABASE_URL" not in os.environ:
+        services = embedded.start(VAR, fsync=False)
+        os.environ["CEO_TEST_DATABASE_URL"], os.environ["CEO_TEST_REDIS_URL"] = services.database_url, services.redis_url
+    number = int(WORKER.removeprefix("gw")) + 1 if WORKER.startswith("gw") else 0
+    os.environ["DATABASE_URL"] = os.environ["CEO_TEST_DATABASE_URL"]
+    os.environ["REDIS_URL"] = os.environ["CEO_TEST_REDIS_URL"].rsplit("/", 1)[0] + f"/{number}"
+    os.environ["VAR_DIR"] = str(VAR / WORKER)
+    for name in ("WEB_PORT", "SANDBOX_TWILIO_PORT", "SANDBOX_SMTP_PORT", "MAIL_IN_PORT"):
+        os.environ[name] = str(embedded.free_port())
+    os.environ["DELIVERY_LEASE_SECONDS"] = "20"
+
+
+_prepare()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """The servers end with the run that started them."""
+    if not IS_WORKER:
+        embedded.stop(VAR)
