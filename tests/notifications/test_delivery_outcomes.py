@@ -1,0 +1,136 @@
+"""What a dead worker, a slow provider or a lost answer leave behind: nothing lost, nothing twice."""
+
+from datetime import timedelta
+
+import pytest
+from django.conf import settings
+
+from backend import clock
+from notifications import delivery
+from notifications.models import Delivery, Notification
+from sandbox.models import Letter
+from tests.conftest import Cast, in_parallel, letters
+
+
+def _sms(cast: Cast, key: str = "one", body: str = "Hallo") -> Delivery:
+    return delivery.enqueue(key=key, channel="sms", to=str(cast.alice.mobile), body=body, person=cast.alice)
+
+
+def _worker_died(row: Delivery) -> None:
+    """It had leased the row, and its lease ran out."""
+    long_ago = clock.real() - timedelta(seconds=settings.DELIVERY_LEASE_SECONDS + settings.DELIVERY_UNKNOWN_SECONDS)
+    Delivery.objects.filter(pk=row.pk).update(
+        state="leased", attempts=1, attempted_at=long_ago, lease_until=long_ago + timedelta(seconds=1)
+    )
+
+
+def test_many_workers_send_each_message_once(cast: Cast) -> None:
+    for number in range(30):
+        _sms(cast, f"key {number}", f"Bericht {number}")
+    in_parallel(6, lambda _n: [delivery.send_due(3) for _ in range(10)])
+    assert sorted(letter.body for letter in letters(cast.alice.mobile)) == sorted(f"Bericht {n}" for n in range(30))
+
+
+def test_the_same_key_is_one_message(cast: Cast) -> None:
+    in_parallel(8, lambda _n: _sms(cast))
+    assert Delivery.objects.count() == 1
+
+
+def test_an_sms_that_the_provider_took_before_the_worker_died_is_not_sent_again(cast: Cast) -> None:
+    from notifications.channels import sms
+
+    row = _sms(cast)
+    sms.send(row)  # taken by the provider; its answer died with the worker
+    _worker_died(row)
+    delivery.send_due()
+    delivery.resolve_unknown()
+    delivery.send_due()
+    row.refresh_from_db()
+    assert row.state == "sent"
+    assert row.provider_id == Letter.objects.get(address=cast.alice.mobile).provider_id
+
+
+def test_an_sms_that_the_provider_never_saw_is_sent(cast: Cast) -> None:
+    row = _sms(cast)
+    _worker_died(row)
+    delivery.send_due()
+    row.refresh_from_db()
+    assert row.state == "unknown"
+    assert letters(cast.alice.mobile) == []
+    delivery.resolve_unknown()
+    delivery.send_due()
+    assert len(letters(cast.alice.mobile)) == 1
+
+
+def test_an_older_message_with_the_same_words_is_not_mistaken_for_the_lost_one(cast: Cast) -> None:
+    first, second = _sms(cast, "one"), _sms(cast, "two")
+    Delivery.objects.filter(pk=second.pk).update(due_at=clock.real() + timedelta(hours=1))
+    delivery.send_due()
+    first.refresh_from_db()
+    assert first.state == "sent"
+    _worker_died(second)
+    delivery.send_due()
+    delivery.resolve_unknown()
+    delivery.send_due()
+    assert len(letters(cast.alice.mobile)) == 2
+
+
+def test_a_mail_is_sent_again_under_the_same_message_id(cast: Cast) -> None:
+    from notifications.channels import email
+
+    row = delivery.enqueue(
+        key="mail", channel="email", to=str(cast.bob.email), subject="S", body="B", person=cast.bob
+    )
+    email.send(row)
+    _worker_died(row)
+    delivery.send_due()
+    letter = Letter.objects.get(address=cast.bob.email)
+    assert letter.copies == 2
+    assert letter.provider_id == email.message_id(row)
+
+
+def test_a_worker_that_wakes_up_late_changes_nothing(cast: Cast) -> None:
+    row = _sms(cast)
+    [taken] = delivery._claim(1)
+    Delivery.objects.filter(pk=row.pk).update(attempts=2)  # the lease ran out and somebody else has it
+    delivery.finish(taken, "failed", error="late")
+    row.refresh_from_db()
+    assert row.state == "leased"
+
+
+def test_a_dead_number_falls_back_and_without_a_channel_the_desk_sees_it(cast: Cast) -> None:
+    from notifications.notify import notify
+
+    cast.alice.mobile = "+999999999999999999"[:16]
+    cast.alice.save()
+    notify(cast.alice, key="k", event="e", title="t", body="b", sms="s")
+    delivery.send_due()
+    assert Delivery.objects.get().state == "failed"
+    assert Notification.objects.get().state == "exhausted"
+
+
+def test_a_provider_that_is_down_is_tried_again_later(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+    from backend import embedded
+
+    monkeypatch.setattr(settings, "TWILIO_BASE_URL", f"http://127.0.0.1:{embedded.free_port()}")
+    row = _sms(cast)
+    delivery.send_due()
+    row.refresh_from_db()
+    assert (row.state, row.attempts) == ("due", 1)
+    assert row.due_at > clock.real()
+
+
+def test_a_code_is_wiped_once_it_is_sent(cast: Cast) -> None:
+    row = delivery.enqueue(key="c", channel="sms", to=str(cast.alice.mobile), body="123456", is_secret=True)
+    delivery.send_due()
+    row.refresh_from_db()
+    assert (row.state, row.body) == ("sent", "")
+
+
+def test_what_is_too_old_is_not_sent(cast: Cast) -> None:
+    row = _sms(cast)
+    Delivery.objects.filter(pk=row.pk).update(expires_at=clock.real() - timedelta(seconds=1))
+    delivery.send_due()
+    row.refresh_from_db()
+    assert row.state == "expired"
+    assert letters(cast.alice.mobile) == []
