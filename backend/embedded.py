@@ -21,7 +21,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -228,7 +228,13 @@ def _make_cluster(var: Path) -> None:
         command = [str(_programs(var) / "initdb"), "-D", str(making), "-U", USER, f"--pwfile={password.name}"]
         options = ["--auth=scram-sha-256", "--encoding=UTF8", "--locale=C", "--no-sync", "--no-instructions"]
         done = subprocess.run(  # noqa: S603 — the wheel's own program
-            [*command, *options], capture_output=True, text=True, check=False, cwd="/", env=_environment(), **_as_service()
+            [*command, *options],
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd="/",
+            env=_environment(),
+            **_as_service(),
         )
     if done.returncode:
         raise ServiceFailed(f"initdb failed: {done.stderr[-LOG_TAIL_CHARACTERS:]}")
@@ -255,9 +261,10 @@ def _running_pid(var: Path) -> int | None:
 def _is_postgres_of(pid: int, data: Path) -> bool:
     """Is `pid` a postgres process in this data folder (and not another program that got a recycled pid)?"""
     try:
-        return Path(f"/proc/{pid}/cwd").resolve() == data.resolve() and b"postgres" in Path(
-            f"/proc/{pid}/cmdline"
-        ).read_bytes()
+        return (
+            Path(f"/proc/{pid}/cwd").resolve() == data.resolve()
+            and b"postgres" in Path(f"/proc/{pid}/cmdline").read_bytes()
+        )
     except OSError:  # no /proc here: ask ps
         done = subprocess.run(["ps", "-o", "command=", "-p", str(pid)], capture_output=True, text=True, check=False)  # noqa: S603, S607
         return "postgres" in done.stdout
@@ -268,18 +275,10 @@ def _forget_dead_server(var: Path) -> None:
     if _running_pid(var):
         return
     for pid in _orphans(_data(var)):
-        with _ignoring(ProcessLookupError):
+        with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
     _wait(lambda: not _orphans(_data(var)), "processes of a killed PostgreSQL do not end")
     (_data(var) / "postmaster.pid").unlink(missing_ok=True)
-
-
-@contextmanager
-def _ignoring(*kinds: type[BaseException]) -> Iterator[None]:
-    try:
-        yield
-    except kinds:
-        pass
 
 
 def _orphans(data: Path) -> list[int]:

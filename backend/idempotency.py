@@ -52,7 +52,7 @@ def _claim(person_id: Any, key: str, digest: bytes) -> bool:
             " VALUES (%s, %s, %s, 0, '', %s) ON CONFLICT (person_id, key) DO NOTHING",
             [person_id, key, digest, clock.real()],
         )
-        return cursor.rowcount == 1
+        return bool(cursor.rowcount == 1)
 
 
 def _replay(person_id: Any, key: str, digest: bytes) -> HttpResponse:

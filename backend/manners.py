@@ -53,7 +53,17 @@ AnswerText = Annotated[
     str, StringConstraints(min_length=1, max_length=8000, strip_whitespace=True), AfterValidator(_printable)
 ]
 NoteText = Annotated[str, StringConstraints(max_length=8000, strip_whitespace=True), AfterValidator(_printable)]
-IdempotencyKey = Annotated[str, StringConstraints(min_length=8, max_length=128, pattern=r"^[\x21-\x7e]+$")]
+IdempotencyKey = Annotated[
+    str,
+    ninja.Header(
+        ...,
+        alias="Idempotency-Key",
+        min_length=8,
+        max_length=128,
+        pattern=r"^[!-~]+$",
+        description="A key of the app's for this request: sent again it gives the first response and does nothing more.",
+    ),
+]
 
 
 class Schema(ninja.Schema):
@@ -151,9 +161,7 @@ def decode_cursor(cursor: str) -> tuple[datetime, UUID]:
         raise BadRequest(_("This cursor is not one of ours.")) from error
 
 
-def page(
-    rows: Any, *, cursor: str | None, limit: int, time_field: str, show: Callable[[Any], Any]
-) -> dict[str, Any]:
+def page(rows: Any, *, cursor: str | None, limit: int, time_field: str, show: Callable[[Any], Any]) -> dict[str, Any]:
     """Newest first by (`time_field`, id); costs the same on every page (keyset, no COUNT)."""
     if cursor:
         at, pk = decode_cursor(cursor)

@@ -8,6 +8,7 @@ secret or provider stops the start with a sentence that names the variable.
 import base64
 import hashlib
 import secrets
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -45,10 +46,8 @@ def _local_secret() -> str:
         fresh = path.with_name(f"secret.{secrets.token_hex(4)}")
         fresh.touch(mode=0o600)
         fresh.write_text(secrets.token_urlsafe(48))
-        try:
-            path.hardlink_to(fresh)  # unlike rename, fails when another process was first
-        except FileExistsError:
-            pass
+        with suppress(FileExistsError):  # unlike rename, a hard link fails when another process was first
+            path.hardlink_to(fresh)
         fresh.unlink()
     return path.read_text()
 
@@ -132,7 +131,8 @@ EMAIL_TIMEOUT = 10
 if EMAIL_URL.startswith("anymail+"):
     _provider = EMAIL_URL.removeprefix("anymail+").split("://")[0]
     EMAIL_BACKEND = f"anymail.backends.{_provider}.EmailBackend"
-    ANYMAIL |= {key.removeprefix("ANYMAIL_"): value for key, value in env.dict("ANYMAIL_SETTINGS", {}).items()}
+    _anymail: dict[str, str] = env.dict("ANYMAIL_SETTINGS", {})
+    ANYMAIL |= {key.removeprefix("ANYMAIL_"): value for key, value in _anymail.items()}
     if PRODUCTION and not ANYMAIL_WEBHOOK_SECRET:
         raise ImproperlyConfigured("ANYMAIL_WEBHOOK_SECRET must be set: without it anybody could forge a mail")
 else:

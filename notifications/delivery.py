@@ -37,9 +37,7 @@ FINAL = frozenset({State.DELIVERED, State.UNDELIVERED, State.FAILED, State.CANCE
 SEND: dict[str, Callable[[Delivery], str]] = {Channel.EMAIL: email_channel.send, Channel.SMS: sms_channel.send}
 
 
-def enqueue(
-    *, key: str, channel: str, to: str, body: str, lifetime: timedelta = LIFETIME, **fields: Any
-) -> Delivery:
+def enqueue(*, key: str, channel: str, to: str, body: str, lifetime: timedelta = LIFETIME, **fields: Any) -> Delivery:
     """Put one message into the queue and ring; with a `key` that came before, the first message is returned.
 
     `fields` are Delivery's: subject, link, link_text, reply_key, in_reply_to, person, notification, language, is_secret.
@@ -152,9 +150,7 @@ def mark_sent(delivery_id: UUID, provider_id: str) -> bool:
     with transaction.atomic():
         sent = Delivery.objects.filter(
             pk=delivery_id, state__in=[State.LEASED, State.UNKNOWN, State.DUE], sent_at__isnull=True
-        ).update(
-            state=State.SENT, provider_id=provider_id, sent_at=clock.real(), lease_until=None, error=""
-        )
+        ).update(state=State.SENT, provider_id=provider_id, sent_at=clock.real(), lease_until=None, error="")
         Delivery.objects.filter(pk=delivery_id, provider_id="").update(provider_id=provider_id)
         Delivery.objects.filter(pk=delivery_id, is_secret=True, state=State.SENT).update(body="")
     return bool(sent)
@@ -204,9 +200,7 @@ def reclaim_lost() -> int:
     sms = lost.filter(channel=Channel.SMS).update(
         state=State.UNKNOWN, due_at=F("attempted_at") + wait, lease_until=None, error="lease ran out"
     )
-    mail = lost.filter(channel=Channel.EMAIL).update(
-        state=State.DUE, due_at=at, lease_until=None, error="lease ran out"
-    )
+    mail = lost.filter(channel=Channel.EMAIL).update(state=State.DUE, due_at=at, lease_until=None, error="lease ran out")
     return sms + mail
 
 

@@ -248,5 +248,3 @@ class ItemCode(models.Model):
     @property
     def is_open(self) -> bool:
         return self.closed_at is None
-
-

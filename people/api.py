@@ -1,11 +1,11 @@
 """Me: profile, absences, sign-out."""
 
-from typing import Any
+from typing import Annotated, Any
 
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
-from ninja import Header, Path, Router
+from ninja import Path, Router
 
 from backend import clock, idempotency
 from backend.errors import Invalid
@@ -15,7 +15,7 @@ from people.models import AccessToken, Person, check_time_zone
 from people.schemas import AbsenceIn, AbsenceOut, Me, MeIn
 
 router = Router(tags=["me"])
-ID_MAX = 2**53
+AbsenceId = Annotated[int, Path(..., ge=1, le=2**53)]
 
 
 def _me(request: HttpRequest) -> Person:
@@ -71,14 +71,12 @@ def list_absences(request: HttpRequest) -> Any:
 def add_absence(
     request: HttpRequest,
     body: AbsenceIn,
-    idempotency_key: IdempotencyKey = Header(..., alias="Idempotency-Key", description="A key for this request."),
+    idempotency_key: IdempotencyKey,
 ) -> HttpResponse:
     """No reason is asked or stored. `absence_overlaps` when I am away then already."""
 
     def work() -> tuple[int, Schema]:
-        made = absences.add(
-            _me(request), starts_at=body.starts_at, ends_at=body.ends_at, stand_in_id=body.stand_in
-        )
+        made = absences.add(_me(request), starts_at=body.starts_at, ends_at=body.ends_at, stand_in_id=body.stand_in)
         return 201, AbsenceOut.of(made)
 
     return idempotency.once(request, idempotency_key, work)
@@ -90,6 +88,6 @@ def add_absence(
     operation_id="remove_absence",
     summary="I will not be away after all",
 )
-def remove_absence(request: HttpRequest, absence_id: int = Path(..., ge=1, le=ID_MAX)) -> HttpResponse:
+def remove_absence(request: HttpRequest, absence_id: AbsenceId) -> HttpResponse:
     absences.remove(_me(request), absence_id)
     return HttpResponse(status=204)

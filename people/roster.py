@@ -6,8 +6,10 @@ when others are refused. People who are not in the file are left alone.
 
 import csv
 import io
+import itertools
 import re
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -127,7 +129,7 @@ def parse_working_hours(text: str) -> tuple[Slot, ...]:
             slots += [(weekday, *_minutes(slot.strip())) for slot in times.split(",")]
     slots.sort()
     week = [(weekday * DAY_MINUTES + starts, weekday * DAY_MINUTES + ends) for weekday, starts, ends in slots]
-    if any(before[1] > after[0] for before, after in zip(week, week[1:], strict=False)):
+    if any(before[1] > after[0] for before, after in itertools.pairwise(week)):
         raise ValueError(f"slots overlap in {text!r}")
     if week and week[-1][1] - 7 * DAY_MINUTES > week[0][0]:
         raise ValueError(f"Sunday night overlaps Monday in {text!r}")
@@ -154,7 +156,7 @@ def _minutes(text: str) -> tuple[int, int]:
     return starts, ends if ends > starts else ends + DAY_MINUTES
 
 
-PARSERS = {
+PARSERS: dict[str, Callable[[str], Any]] = {
     "employee_number": parse_name,
     "name": parse_name,
     "email": parse_email,

@@ -53,6 +53,4 @@ class AbsenceOut(Schema):
 
     @classmethod
     def of(cls, absence: Absence) -> "AbsenceOut":
-        return cls(
-            id=absence.pk, starts_at=absence.starts_at, ends_at=absence.ends_at, stand_in=absence.stand_in_id
-        )
+        return cls(id=absence.pk, starts_at=absence.starts_at, ends_at=absence.ends_at, stand_in=absence.stand_in_id)

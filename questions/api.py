@@ -1,11 +1,11 @@
 """Questions and assignments over HTTP. Routes read and answer; the rules are in the duty modules."""
 
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
-from ninja import Header, Query, Router
+from ninja import Query, Router
 
 from backend import clock, idempotency
 from backend.errors import Invalid, NotFound
@@ -26,7 +26,7 @@ from questions.schemas import (
 )
 
 router = Router()
-KEY_HELP = "A key of the app's for this request: sending it again gives the first response and does nothing more."
+OpenOnly = Annotated[bool, Query(False, description="Only those that wait for me.")]
 THREAD_EVENTS = 200
 
 
@@ -36,7 +36,10 @@ def _me(request: HttpRequest) -> Person:
 
 
 @router.get(
-    "/topics", response={200: list[TopicOut], **problems()}, operation_id="list_topics", tags=["questions"],
+    "/topics",
+    response={200: list[TopicOut], **problems()},
+    operation_id="list_topics",
+    tags=["questions"],
     summary="What questions can be about",
 )
 def list_topics(request: HttpRequest) -> Any:
@@ -54,7 +57,7 @@ def list_topics(request: HttpRequest) -> Any:
 def ask(
     request: HttpRequest,
     body: AskIn,
-    idempotency_key: IdempotencyKey = Header(..., alias="Idempotency-Key", description=KEY_HELP),
+    idempotency_key: IdempotencyKey,
 ) -> HttpResponse:
     """The promise starts when this request is received. `id_taken` when the id is another question's."""
     me, at = _me(request), clock.now()
@@ -166,7 +169,7 @@ def list_assignments(
     request: HttpRequest,
     cursor: Cursor,
     limit: Limit,
-    open_only: bool = Query(False, description="Only those that wait for me."),
+    open_only: OpenOnly,
 ) -> Any:
     """Newest first."""
     me = _me(request)
@@ -178,9 +181,7 @@ def list_assignments(
 
 def _mine(request: HttpRequest, assignment_id: UUID) -> AssignmentOut:
     me = _me(request)
-    found = (
-        Assignment.objects.select_related("question__topic", "round").filter(pk=assignment_id, expert=me).first()
-    )
+    found = Assignment.objects.select_related("question__topic", "round").filter(pk=assignment_id, expert=me).first()
     if found is None:
         raise NotFound(_("This assignment does not exist."))
     return AssignmentOut.of(found, me)
@@ -234,7 +235,7 @@ def answer(
     request: HttpRequest,
     assignment_id: UUID,
     body: AnswerIn,
-    idempotency_key: IdempotencyKey = Header(..., alias="Idempotency-Key", description=KEY_HELP),
+    idempotency_key: IdempotencyKey,
 ) -> HttpResponse:
     """Accepts on the way. `already_answered` when a colleague was first or it was withdrawn: the text is kept."""
     me, at = _me(request), clock.now()
@@ -253,6 +254,8 @@ def answer(
 def _already_answered() -> Problem:
     """Not raised: a Refusal would roll back the text that was kept."""
     return Problem(
+        type="about:blank",
+        errors=[],
         title="Conflict",
         status=409,
         code=answering.AlreadyAnswered.code,

@@ -123,9 +123,7 @@ def _save(question: Question, topic: Topic | None) -> bool:
 def _new_round(question: Question, number: int, started_at: datetime, hours: timedelta) -> Round:
     due_at = started_at + hours
     first = promise.step_at(started_at, due_at, promise.REMIND)
-    return Round(
-        id=uuid7(), question=question, number=number, started_at=started_at, due_at=due_at, next_step_at=first
-    )
+    return Round(id=uuid7(), question=question, number=number, started_at=started_at, due_at=due_at, next_step_at=first)
 
 
 def mine(asker: Person, question_id: UUID) -> Question:

@@ -86,9 +86,7 @@ class Expertise(models.Model):
 class Workload(models.Model):
     """How much an expert holds. The CHECK is what keeps capacity under parallel workers."""
 
-    person = models.OneToOneField(
-        settings.AUTH_USER_MODEL, models.CASCADE, primary_key=True, related_name="workload"
-    )
+    person = models.OneToOneField(settings.AUTH_USER_MODEL, models.CASCADE, primary_key=True, related_name="workload")
     open_count = models.PositiveSmallIntegerField(default=0)  # offered + accepted, waiting included
     capacity = models.PositiveSmallIntegerField(default=DEFAULT_CAPACITY)
 
@@ -292,9 +290,7 @@ class Question(models.Model):
 
     def mark_reopened(self, new_round: "Round", at: datetime) -> bool:
         leaving = self.ANSWER_OUT | {self.State.CLOSED}
-        return self._move(
-            self.State.ROUTING, frozenset(leaving), close_reason="", current_round=new_round, route_at=at
-        )
+        return self._move(self.State.ROUTING, frozenset(leaving), close_reason="", current_round=new_round, route_at=at)
 
 
 class Round(models.Model):
@@ -465,9 +461,7 @@ class Answer(models.Model):
 
     def mark_rated(self, *, helped: bool, at: datetime) -> bool:
         """One rating an answer: the second press finds no row to change."""
-        return bool(
-            type(self).objects.filter(pk=self.pk, helped__isnull=True).update(helped=helped, rated_at=at)
-        )
+        return bool(type(self).objects.filter(pk=self.pk, helped__isnull=True).update(helped=helped, rated_at=at))
 
 
 class FriendAddress(models.Model):

@@ -89,9 +89,7 @@ def advance(round_id: UUID) -> None:
         _do(question, round_, reached, now)
     if reached == 0 and following is not None and following <= now:
         following = now + timedelta(microseconds=1)  # exactly due_at: the answer of this instant is still in time
-    Round.objects.filter(pk=round_.pk).update(
-        steps_done=max(reached, round_.steps_done), next_step_at=following
-    )
+    Round.objects.filter(pk=round_.pk).update(steps_done=max(reached, round_.steps_done), next_step_at=following)
 
 
 def _answer_is_waiting(question: Question, round_: Round) -> bool:

@@ -252,7 +252,12 @@ def make_offer(question: Question, expert: Ranked, at: datetime, *, is_swarm: bo
     if not is_swarm:
         question.mark_offered()
     record(
-        question, "offered", actor=None, assignment=str(assignment.pk), expert=str(person.pk), swarm=is_swarm,
+        question,
+        "offered",
+        actor=None,
+        assignment=str(assignment.pk),
+        expert=str(person.pk),
+        swarm=is_swarm,
         score=expert.score,
     )
     label = words.label(question)
@@ -282,7 +287,9 @@ def _expiry(round_: Round, person: Person, at: datetime) -> datetime:
 def swarm(question: Question, at: datetime, size: int) -> list[Assignment]:
     """Offer the question to `size` more experts; the first answer wins. Called with the question locked."""
     ranked = rank(
-        candidates_for(question, at), now=at, due_at=_latest_start(question.current_round, at),
+        candidates_for(question, at),
+        now=at,
+        due_at=_latest_start(question.current_round, at),
         language=question.language,
     )
     made: list[Assignment] = []

@@ -48,9 +48,7 @@ class PromiseOut(Schema):
 
     @classmethod
     def of(cls, round_: Round, at: datetime) -> "PromiseOut":
-        return cls(
-            round=round_.number, started_at=round_.started_at, due_at=round_.due_at, status=round_.status(at)
-        )
+        return cls(round=round_.number, started_at=round_.started_at, due_at=round_.due_at, status=round_.status(at))
 
 
 class AnswerOut(Schema):
@@ -108,9 +106,7 @@ class QuestionDetail(QuestionOut):
     thread: list[ThreadItem]
 
     @classmethod
-    def whole(
-        cls, question: Question, reader: Person, answer: Answer | None, events: list[Event]
-    ) -> "QuestionDetail":
+    def whole(cls, question: Question, reader: Person, answer: Answer | None, events: list[Event]) -> "QuestionDetail":
         return cls(
             **_question_fields(question, reader),
             answer=_answer(answer) if answer else None,

@@ -60,9 +60,7 @@ def answer(command: Command) -> str:
         return _("Write your answer behind the code: ANTW %(code)s + text.") % {
             "code": command.item.code if command.item else ""
         }
-    given = answering.answer(
-        command.person, assignment.pk, command.text, received_at=command.received_at, source="sms"
-    )
+    given = answering.answer(command.person, assignment.pk, command.text, received_at=command.received_at, source="sms")
     question = _question(command.item)
     if given.state == given.State.REFUSED:
         return words.too_late(question)

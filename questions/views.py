@@ -87,9 +87,12 @@ def _friend_words(question: Question, problem: str) -> dict[str, Any]:
 @_secret_page
 def answer_page(request: HttpRequest, token: str) -> HttpResponse:
     """The expert's magic link: read the question, accept, decline or answer it."""
+    assignment_id = links.read_answer_token(token)
+    if assignment_id is None:
+        raise Http404
     assignment = (
         Assignment.objects.select_related("question__topic", "question__current_round", "expert")
-        .filter(pk=links.read_answer_token(token))
+        .filter(pk=assignment_id)
         .first()
     )
     if assignment is None or not assignment.expert.is_active:

@@ -4,9 +4,10 @@ Every function returns finished words for `notify`: title, body, sms, and perhap
 segments; what does not fit is cut at a word and continues with MEER.
 """
 
+from collections.abc import Callable
 from datetime import datetime
 from functools import wraps
-from typing import Any, Callable, ParamSpec
+from typing import Any, ParamSpec
 
 from babel.dates import format_datetime
 from django.conf import settings
@@ -21,7 +22,7 @@ from questions.models import Answer, Assignment, Question, Topic
 
 SMS_SEGMENTS = 2
 LABEL_CHARACTERS = 40
-Words = dict[str, str]
+Words = dict[str, Any]
 
 
 def when(at: datetime, person: Person) -> str:
@@ -108,7 +109,7 @@ def _reason(assignment: Assignment, reason: dict[str, Any], reader: Person) -> s
         return _("%(open)s of %(capacity)s open") % {"open": reason["open"], "capacity": reason["capacity"]}
     if reason["code"] == "speaks":
         names = {"nl": _("speaks Dutch"), "en": _("speaks English")}
-        return names.get(reason["language"], reason["language"])
+        return names[reason["language"]]
     if reason["code"] == "answered_before":
         return _("answered it before")
     if reason["code"] == "works_now":

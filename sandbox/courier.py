@@ -27,9 +27,7 @@ def carry_due() -> int:
     """One round of the courier; returns how many letters moved or were tried."""
     at = clock.real()
     with transaction.atomic():
-        rows = list(
-            Letter.objects.select_for_update(skip_locked=True).filter(next_at__lte=at).order_by("next_at")[:BATCH]
-        )
+        rows = list(Letter.objects.select_for_update(skip_locked=True).filter(next_at__lte=at).order_by("next_at")[:BATCH])
         wait = at + timedelta(seconds=TIMEOUT_SECONDS * 2)
         Letter.objects.filter(pk__in=[row.pk for row in rows]).update(next_at=wait)
     for letter in rows:

@@ -112,7 +112,10 @@ class Journey:
         seen = self._api("GET", f"/questions/{question.pk}", token)
         if not seen["answer"] or seen["promise"]["status"] != "kept":
             raise StepFailed("the asker's app does not show the answer")
-        self._tell(f"{asker.first_name}'s app: GET /api/v1/questions/…", f"{seen['state']}, promise {seen['promise']['status']}")
+        self._tell(
+            f"{asker.first_name}'s app: GET /api/v1/questions/…",
+            f"{seen['state']}, promise {seen['promise']['status']}",
+        )
 
     def _sign_in(self, person: Person) -> str:
         """With a one-time code, read from the person's own phone or mailbox."""

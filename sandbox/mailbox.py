@@ -8,7 +8,7 @@ from email.utils import getaddresses
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 from asgiref.sync import sync_to_async
-from django.db import connection
+from django.db import close_old_connections, connection
 from django.db.models import F
 
 from backend import clock
@@ -29,6 +29,7 @@ class Catcher:
 
 def _keep_and_close(envelope: Envelope) -> None:
     """The thread that this runs in is shared with nobody who would use its connection again."""
+    close_old_connections()
     try:
         _keep(envelope)
     finally:
@@ -37,25 +38,25 @@ def _keep_and_close(envelope: Envelope) -> None:
 
 def _keep(envelope: Envelope) -> None:
     raw = envelope.content if isinstance(envelope.content, bytes) else (envelope.content or "").encode()
-    mail: EmailMessage = message_from_bytes(raw, policy=policy.default)  # type: ignore[assignment]
+    mail: EmailMessage = message_from_bytes(raw, policy=policy.default)
     reply_to = getaddresses([str(mail.get("Reply-To") or mail.get("From") or "")])
     for to in envelope.rcpt_tos:
         provider_id = str(mail.get("Message-ID") or f"<{clock.real().timestamp()}@nowhere>").strip()
-        letter = Letter(
-            direction=Letter.Direction.TO_PERSON,
-            channel="email",
-            provider_id=provider_id,
-            address=to.lower(),
-            other=reply_to[0][1] if reply_to else "",
-            subject=str(mail.get("Subject") or ""),
-            body=_part(mail, "plain"),
-            html=_part(mail, "html"),
-            in_reply_to=str(mail.get("In-Reply-To") or ""),
-            status="delivered",
-            created_at=clock.real(),
-        )
-        if not Letter.objects.bulk_create([letter], ignore_conflicts=True) or letter.pk is None:
-            Letter.objects.filter(provider_id=provider_id).update(copies=F("copies") + 1)
+        fields = {
+            "direction": Letter.Direction.TO_PERSON,
+            "channel": "email",
+            "address": to.lower(),
+            "other": reply_to[0][1] if reply_to else "",
+            "subject": str(mail.get("Subject") or ""),
+            "body": _part(mail, "plain"),
+            "html": _part(mail, "html"),
+            "in_reply_to": str(mail.get("In-Reply-To") or ""),
+            "status": "delivered",
+            "created_at": clock.real(),
+        }
+        letter, fresh = Letter.objects.get_or_create(provider_id=provider_id, defaults=fields)
+        if not fresh:
+            Letter.objects.filter(pk=letter.pk).update(copies=F("copies") + 1)
 
 
 def _part(mail: EmailMessage, kind: str) -> str:

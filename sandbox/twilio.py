@@ -93,7 +93,12 @@ class Handler(BaseHTTPRequestHandler):
 
 
 def _error(code: int, message: str, status: int) -> dict[str, Any]:
-    return {"code": code, "message": message, "more_info": f"https://www.twilio.com/docs/errors/{code}", "status": status}
+    return {
+        "code": code,
+        "message": message,
+        "more_info": f"https://www.twilio.com/docs/errors/{code}",
+        "status": status,
+    }
 
 
 def _create(fields: dict[str, str]) -> tuple[int, dict[str, Any]]:

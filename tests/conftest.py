@@ -41,7 +41,11 @@ def django_db_setup(
 ) -> Iterator[None]:
     """The migrated test database, also for tests that only copy it (pytest-django would make it for its own marks)."""
     with django_db_blocker.unblock():
-        made = setup_databases(verbosity=0, interactive=False, aliases=["default"])
+        made = setup_databases(
+            verbosity=0,
+            interactive=False,
+            aliases={"default"},  # type: ignore[arg-type]
+        )
     yield
     with django_db_blocker.unblock():
         connections.close_all()
@@ -78,7 +82,7 @@ def committed(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
 
 
 def _server(sql: str) -> None:
-    with connection._nodb_cursor() as cursor:  # type: ignore[attr-defined]
+    with connection._nodb_cursor() as cursor:
         cursor.execute(sql)
 
 

@@ -20,7 +20,10 @@ def _prepare() -> None:
     os.environ["LOG_LEVEL"] = os.environ.get("LOG_LEVEL", "WARNING")
     if "CEO_TEST_DATABASE_URL" not in os.environ:
         services = embedded.start(VAR, fsync=False)
-        os.environ["CEO_TEST_DATABASE_URL"], os.environ["CEO_TEST_REDIS_URL"] = services.database_url, services.redis_url
+        os.environ["CEO_TEST_DATABASE_URL"], os.environ["CEO_TEST_REDIS_URL"] = (
+            services.database_url,
+            services.redis_url,
+        )
     number = int(WORKER.removeprefix("gw")) + 1 if WORKER.startswith("gw") else 0
     os.environ["DATABASE_URL"] = os.environ["CEO_TEST_DATABASE_URL"]
     os.environ["REDIS_URL"] = os.environ["CEO_TEST_REDIS_URL"].rsplit("/", 1)[0] + f"/{number}"

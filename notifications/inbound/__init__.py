@@ -22,9 +22,7 @@ HELD_KEPT = timedelta(hours=24)
 State = InboundMessage.State
 
 
-def store(
-    channel: str, provider_id: str, *, sender: str, recipient: str, raw: bytes, reply_key: str = ""
-) -> UUID | None:
+def store(channel: str, provider_id: str, *, sender: str, recipient: str, raw: bytes, reply_key: str = "") -> UUID | None:
     """Keep a message under its provider's id and ring; None when it is here already. Commits by itself.
 
     Call it outside a transaction: a business rule that fails later must not take the message with it.

@@ -31,7 +31,7 @@ ROBOTS = re.compile(r"^(mailer-daemon|postmaster|no-?reply|bounces?)([+-].*)?@",
 
 
 def parse(raw: bytes) -> EmailMessage:
-    return email.message_from_bytes(raw, policy=policy.default)  # type: ignore[return-value]
+    return email.message_from_bytes(raw, policy=policy.default)
 
 
 def _header(parsed: EmailMessage, name: str) -> str:
@@ -180,4 +180,3 @@ def _to_item(message: InboundMessage, mail: Mail) -> Outcome:
     if not mail.text:
         return handled(mail.person, _("Your message was empty: please write your text above the quoted mail."))
     return handled(mail.person, reply_targets.ITEM_HANDLERS[item.kind](item, mail), mail.text)
-

@@ -147,7 +147,7 @@ def _bare(person: Any, reading: Reading, raw_text: str, at: datetime, key: str) 
     """Text without verb and code counts only when exactly one item is open that can be answered."""
     items = item_codes.open_items(person, *verbs.BARE)
     if not items:
-        ask = _('Is this a question for a colleague? Reply VRAAG and we pass it on. Reply HULP for help.')
+        ask = _("Is this a question for a colleague? Reply VRAAG and we pass it on. Reply HULP for help.")
         return Outcome(State.HELD, ask, NO_ITEM, person, raw_text)
     if len(items) > 1:
         return _menu(person, items, raw_text)

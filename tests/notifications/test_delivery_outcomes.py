@@ -78,9 +78,7 @@ def test_an_older_message_with_the_same_words_is_not_mistaken_for_the_lost_one(c
 def test_a_mail_is_sent_again_under_the_same_message_id(cast: Cast) -> None:
     from notifications.channels import email
 
-    row = delivery.enqueue(
-        key="mail", channel="email", to=str(cast.bob.email), subject="S", body="B", person=cast.bob
-    )
+    row = delivery.enqueue(key="mail", channel="email", to=str(cast.bob.email), subject="S", body="B", person=cast.bob)
     email.send(row)
     _worker_died(row)
     delivery.send_due()
@@ -101,7 +99,7 @@ def test_a_worker_that_wakes_up_late_changes_nothing(cast: Cast) -> None:
 def test_a_dead_number_falls_back_and_without_a_channel_the_desk_sees_it(cast: Cast) -> None:
     from notifications.notify import notify
 
-    cast.alice.mobile = "+999999999999999999"[:16]
+    cast.alice.mobile = "+05"
     cast.alice.save()
     notify(cast.alice, key="k", event="e", title="t", body="b", sms="s")
     delivery.send_due()

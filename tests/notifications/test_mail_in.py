@@ -146,7 +146,11 @@ Sent from my iPhone
 
 @pytest.mark.parametrize(
     ("raw", "start"),
-    [(GMAIL_NL, "Het is een dubbele maand."), (OUTLOOK_NL, "Het is een dubbele maand."), (APPLE_EN, "It is a double month.")],
+    [
+        (GMAIL_NL, "Het is een dubbele maand."),
+        (OUTLOOK_NL, "Het is een dubbele maand."),
+        (APPLE_EN, "It is a double month."),
+    ],
     ids=["gmail", "outlook", "apple"],
 )
 def test_only_what_the_person_wrote_is_read(raw: str, start: str) -> None:

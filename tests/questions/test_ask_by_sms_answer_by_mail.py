@@ -68,4 +68,3 @@ def test_nothing_is_told_to_the_wrong_people(cast: Cast) -> None:
     assert letters(cast.mallory.mobile) == []
     assert letters(cast.mallory.email) == []
     assert letters(cast.charlie.email) == []
-

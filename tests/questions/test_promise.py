@@ -138,9 +138,9 @@ def test_a_row_that_breaks_does_not_keep_the_others_waiting(cast: Cast) -> None:
     first, second = ask(cast.alice), ask(cast.alice, "Nog een rekening vraag?")
     with connection.cursor() as cursor:  # poison: reminding the holder of the first one fails in the database
         cursor.execute(
-            "CREATE FUNCTION poison() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF NEW.question_id = '%s'"
+            f"CREATE FUNCTION poison() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF NEW.question_id = '{first.pk}'"
             " THEN RAISE EXCEPTION 'poison'; END IF; RETURN NEW; END $$;"
-            "CREATE TRIGGER poison BEFORE INSERT ON questions_event FOR EACH ROW EXECUTE FUNCTION poison()" % first.pk
+            "CREATE TRIGGER poison BEFORE INSERT ON questions_event FOR EACH ROW EXECUTE FUNCTION poison()"
         )
     later(hours=12, minutes=1)
     promise.run_due()

@@ -32,7 +32,7 @@ PORTS = ("WEB_PORT", "SANDBOX_TWILIO_PORT", "SANDBOX_SMTP_PORT", "MAIL_IN_PORT")
 
 class Command(BaseCommand):
     help = "Run the whole product on this machine until Ctrl-C."
-    requires_system_checks: list[str] = []  # type: ignore[assignment]  # noqa: RUF012 — they want the database, which starts here
+    requires_system_checks: list[str] = []  # noqa: RUF012 — they want the database, which starts here
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--demo", action="store_true", help="load the demo company and play a question's journey")
@@ -203,8 +203,8 @@ def _in_throwaway_folder() -> int:
         environment.pop(name, None)
     try:
         child = subprocess.Popen([sys.executable, *sys.argv], env=environment)  # noqa: S603 — this very command
-        for name in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(name, lambda *_: child.send_signal(signal.SIGINT))
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: child.send_signal(signal.SIGINT))
         return child.wait()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
