@@ -222,13 +222,18 @@ def breach(question: Question, asker: Person, expected_at: datetime) -> Words:
 
 def status_line(question: Question, person: Person, code: str, at: datetime) -> str:
     """One question in a STATUS message."""
-    state = _state_names().get(question.state, question.state)
+    state = state_name(question.state)
     due = ""
     if question.is_unanswered:
         overdue = question.current_round.status(at) in {"overdue", "breached"}
         before = when(question.current_round.due_at, person)
         due = (_(", was due %(at)s") if overdue else _(", before %(at)s")) % {"at": before}
     return f"{code} {question.reference} {state}{due}: {label(question)}"
+
+
+def state_name(state: str) -> str:
+    """A question's state for people, in the language that is active."""
+    return _state_names().get(state, state)
 
 
 def _state_names() -> dict[str, str]:

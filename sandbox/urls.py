@@ -1,5 +1,14 @@
-"""The sandbox page and what it asks for."""
+"""The sandbox page and what its script asks for."""
 
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from sandbox import views
+
+urlpatterns = [
+    path("", views.page, name="sandbox"),
+    path("state", views.state),
+    path("text", views.text),
+    path("mail", views.mail),
+    path("reply", views.reply),
+    path("clock", views.move_clock),
+]

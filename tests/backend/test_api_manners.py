@@ -85,10 +85,11 @@ def test_what_belongs_to_somebody_else_is_not_found(cast: Cast) -> None:
     stranger = api(cast.mallory)
     paths = [f"/questions/{question.pk}", f"/assignments/{offer_of(question).pk}"]
     assert [problem(stranger.get(f"/api/v1{path}")) for path in paths] == [(404, "not_found")] * 2
-    acts = [("withdraw", {}), ("relay", {}), ("rating", {"helped": True})]
+    acts: list[tuple[str, Any]] = [("withdraw", {}), ("relay", {}), ("rating", {"helped": True})]
     for verb, body in acts:
         assert problem(post(stranger, f"/questions/{question.pk}/{verb}", body)) == (404, "not_found")
-    for verb, body in [("accept", {}), ("decline", {"reason": "other"}), ("answer", {"text": "x"})]:
+    answers: list[tuple[str, Any]] = [("accept", {}), ("decline", {"reason": "other"}), ("answer", {"text": "x"})]
+    for verb, body in answers:
         path = f"/assignments/{offer_of(question).pk}/{verb}"
         assert problem(post(stranger, path, body, key="key-00007-" + verb)) == (404, "not_found")
 
