@@ -250,7 +250,15 @@ LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "admin:index"
 ACCESS_TOKEN_DAYS = env.int("ACCESS_TOKEN_DAYS", 90)
 
-UNFOLD = {"SITE_TITLE": "CEO-app", "SITE_HEADER": "CEO-app", "SITE_SYMBOL": "forum", "SHOW_LANGUAGES": True}
+UNFOLD = {
+    "SITE_TITLE": "CEO-app",
+    "SITE_HEADER": "CEO-app",
+    "SITE_SYMBOL": "forum",
+    "SHOW_LANGUAGES": True,
+    "SHOW_BACK_BUTTON": True,
+    "DASHBOARD_CALLBACK": "backend.admin.dashboard",
+    "SIDEBAR": {"navigation": "backend.admin.menu"},
+}
 
 LOGGING = {
     "version": 1,

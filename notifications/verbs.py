@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.utils.translation import get_language
+
 from notifications.models import ItemCode
 
 
@@ -27,6 +29,10 @@ class Verb:
     run: Callable[[Command], str]
     kinds: tuple[str, ...] = ()  # of items it works on; empty: it takes none
     whole_message: bool = False  # JA and NEE count only alone or with a code: "ja hoor, dat klopt" is text
+
+    def name(self) -> str:
+        """The verb as people are told it, in the language that is active."""
+        return self.names[0] if (get_language() or "").startswith("nl") else self.names[-1]
 
 
 VERBS: dict[str, Verb] = {}

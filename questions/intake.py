@@ -57,7 +57,7 @@ def submit(
     """
     text = text.strip()
     if not text:
-        raise Invalid(_("There is no question in your message. Write VRAAG and then the question."))
+        raise Invalid(_("There is no question in your message. Write ASK and then the question."))
     if len(text) > TEXT_CHARACTERS:
         raise Invalid(_("This question is too long: %(max)s characters at most.") % {"max": TEXT_CHARACTERS})
     pk = question_id or uuid5(KEYS, f"{asker.pk}:{request_key}")

@@ -48,7 +48,7 @@ def status(command: Command) -> str:
             return _("You have nothing with code %(code)s.") % {"code": command.text.strip().upper()}
         codes = [wanted]
     if not codes:
-        return _("You have no open questions. VRAAG + text passes one on.")
+        return _("You have no open questions. ASK + text passes one on.")
     at = clock.now()
     shown = [words.status_line(_question(code), command.person, code.code, at) for code in codes[-STATUS_LINES:]]
     return "\n".join(reversed(shown))
@@ -57,7 +57,7 @@ def status(command: Command) -> str:
 def answer(command: Command) -> str:
     assignment = _assignment(command.item)
     if not command.text:
-        return _("Write your answer behind the code: ANTW %(code)s + text.") % {
+        return _("Write your answer behind the code: ANSWER %(code)s + text.") % {
             "code": command.item.code if command.item else ""
         }
     given = answering.answer(command.person, assignment.pk, command.text, received_at=command.received_at, source="sms")
@@ -72,7 +72,7 @@ def accept(command: Command) -> str:
     question = _question(command.item)
     code = command.item.code if command.item else ""
     due = words.when(question.current_round.due_at, command.person)
-    return _("%(reference)s is yours, before %(due)s. Answer with ANTW %(code)s + text.") % {
+    return _("%(reference)s is yours, before %(due)s. Answer with ANSWER %(code)s + text.") % {
         "reference": assignment.question.reference,
         "due": due,
         "code": code,
@@ -96,7 +96,9 @@ def more(command: Command) -> str:
     number = command.item.pages_read % len(pages)
     ItemCode.objects.filter(pk=command.item.pk).update(pages_read=number + 1)
     head = f"{command.item.code} {number + 1}/{len(pages)}: {pages[number]}"
-    return head if number + 1 == len(pages) else f"{head} MEER {command.item.code}"
+    if number + 1 == len(pages):
+        return head
+    return _("%(page)s MORE %(code)s") % {"page": head, "code": command.item.code}
 
 
 def helped(command: Command) -> str:

@@ -76,11 +76,11 @@ def offer(question: Question, assignment: Assignment, expert: Person, code: str)
     topic = topic_name(question.topic, expert.language)
     body = _(
         "A colleague was asked:\n\n%(text)s\n\nTopic: %(topic)s. Please answer before %(due)s.\n"
-        "Why you: %(why)s.\n\nReply to this mail with your answer and it goes straight back. Start with NEE to decline."
+        "Why you: %(why)s.\n\nReply to this mail with your answer and it goes straight back. Start with DECLINE to say no."
         " What you write below a line `--- intern` is for colleagues only."
     ) % {"text": masked(question.text), "topic": topic, "due": due, "why": why(assignment, expert)}
     sms = fit(
-        _("Question %(code)s (%(topic)s), answer before %(due)s: %(text)s ANTW %(code)s + text, or NEE %(code)s"),
+        _("Question %(code)s (%(topic)s), answer before %(due)s: %(text)s ANSWER %(code)s + text, or DECLINE %(code)s"),
         masked(question.text),
         code=code,
         topic=topic,
@@ -123,7 +123,7 @@ def _reason(assignment: Assignment, reason: dict[str, Any], reader: Person) -> s
 def reminder(question: Question, assignment: Assignment, expert: Person, code: str) -> Words:
     due = when(question.current_round.due_at, expert)
     sms = fit(
-        _("Reminder: question %(code)s wants an answer before %(due)s: %(text)s ANTW %(code)s + text"),
+        _("Reminder: question %(code)s wants an answer before %(due)s: %(text)s ANSWER %(code)s + text"),
         masked(question.text),
         code=code,
         due=due,
@@ -191,7 +191,7 @@ def answered(question: Question, given: Answer, asker: Person, code: str) -> Wor
     template = _("Answer to %(reference)s: %(text)s Share: %(link)s")
     sms = fit(template, given.text, reference=question.reference, link=link)
     if "..." in sms and not given.text.endswith("..."):
-        template = _("Answer to %(reference)s: %(text)s MEER %(code)s reads on. Share: %(link)s")
+        template = _("Answer to %(reference)s: %(text)s MORE %(code)s reads on. Share: %(link)s")
         sms = fit(template, given.text, reference=question.reference, link=link, code=code)
     return {
         "title": _("Answer to %(reference)s") % {"reference": question.reference},

@@ -92,7 +92,7 @@ def _words() -> dict[str, str]:
         "subject": _("Subject"),
         "type_sms": _("Type a text message"),
         "type_mail": _("Write your answer above, as in any mail program"),
-        "no_sms": _("No messages yet. Text VRAAG and a question, or HULP."),
+        "no_sms": _("No messages yet. Text ASK and a question, or HELP."),
         "no_mail": _("No mail yet."),
         "no_questions": _("No questions yet."),
         "close": _("Close"),

@@ -20,7 +20,7 @@ from notifications.inbound.outcome import Outcome, State, handled
 from notifications.models import Channel, InboundMessage, ItemCode
 from notifications.verbs import Command, Verb
 
-HELP_WORDS = frozenset({"HELP", "INFO"})
+HELP_WORDS = frozenset({"HULP", "HELP", "INFO"})
 MENU = "menu:"  # `reason` of a held message: the codes it could be about, in the order of the menu
 NO_ITEM = "no_item"  # `reason` of a held text that may be a question
 
@@ -147,7 +147,7 @@ def _bare(person: Any, reading: Reading, raw_text: str, at: datetime, key: str) 
     """Text without verb and code counts only when exactly one item is open that can be answered."""
     items = item_codes.open_items(person, *verbs.BARE)
     if not items:
-        ask = _("Is this a question for a colleague? Reply VRAAG and we pass it on. Reply HULP for help.")
+        ask = _("Is this a question for a colleague? Reply ASK and we pass it on. Reply HELP for help.")
         return Outcome(State.HELD, ask, NO_ITEM, person, raw_text)
     if len(items) > 1:
         return _menu(person, items, raw_text)
@@ -158,7 +158,7 @@ def _bare(person: Any, reading: Reading, raw_text: str, at: datetime, key: str) 
 def _pick_item(person: Any, verb: Verb, reading: Reading, raw_text: str, at: datetime, key: str) -> Outcome:
     items = item_codes.open_items(person, *verb.kinds)
     if not items:
-        return handled(person, _("You have nothing open that %(verb)s fits.") % {"verb": verb.names[0]}, raw_text)
+        return handled(person, _("You have nothing open that %(verb)s fits.") % {"verb": verb.name()}, raw_text)
     if len(items) > 1:
         return _menu(person, items, raw_text)
     return handled(person, verb.run(Command(person, reading.text, items[0], at, key)), raw_text)
@@ -199,6 +199,6 @@ def _use_held_text(person: Any, held: InboundMessage, verb: Verb, text: str) -> 
 def help_text() -> str:
     """What can be texted, in one message."""
     return _(
-        "VRAAG + text: ask a colleague. STATUS: your questions. ANTW A7 + text: answer. JA or NEE A7: take or decline."
-        " MEER A7: read on. GELUKT A7: it helped."
+        "ASK + text: ask a colleague. STATUS: your questions. ANSWER A7 + text: answer. ACCEPT or DECLINE A7."
+        " MORE A7: read on. HELPED A7: it helped."
     )

@@ -22,7 +22,7 @@ function el(tag, attributes = {}, ...children) {
   made.append(...children.filter((child) => child != null));
   return made;
 }
-const clock = (iso) => new Date(iso).toLocaleTimeString(start.language, { hour: "2-digit", minute: "2-digit" });
+const clock = (iso) => new Date(iso).toLocaleTimeString(start.language, { hour: "2-digit", minute: "2-digit", hour12: false });
 const split = (key) => [key.slice(0, key.indexOf(":")), key.slice(key.indexOf(":") + 1)];
 const owner = (channel, address) => start.people.find((person) => (channel === "sms" ? person.mobile : person.email) === address);
 const nameOf = (channel, address) => owner(channel, address)?.name || `${say.friend} · ${address}`;
@@ -65,7 +65,7 @@ function showPeople() {
   document.getElementById("people").replaceChildren(...rows.map((person) =>
     el("li", { "data-testid": `person-${person.number}` },
       el("span", { class: "who" }, el("b", {}, person.name), el("small", {}, [person.team, ...person.roles.map((role) => role.replace("_", " "))].filter(Boolean).join(" · "))),
-      opener(person, "sms", person.mobile, "📱"), opener(person, "email", person.email, "✉️"))));
+      opener(person, "sms", person.mobile, "SMS"), opener(person, "email", person.email, "Mail"))));
 }
 
 // --- devices ----------------------------------------------------------------
@@ -142,11 +142,14 @@ function bubble(letter, fresh) {
 
 function ideas(all) {
   const last = all.filter((letter) => letter.direction === "to_person").at(-1);
-  const code = last?.body.match(/\b(?:STATUS|MEER|ANTW|NEE) ([A-Z]{1,2}\d)\b/)?.[1];
-  if (!last) return ["VRAAG ", "HULP"];
-  if (/MEER/.test(last.body) && code) return [`MEER ${code}`, `GELUKT ${code}`, "STATUS"];
-  if (/ANTW/.test(last.body) && code) return [`ANTW ${code} `, `JA ${code}`, `NEE ${code}`];
-  return code ? [`STATUS ${code}`, "VRAAG "] : ["STATUS", "VRAAG "];
+  const code = last?.body.match(/\b(?:STATUS|MEER|ANTW|NEE|MORE|ANSWER|DECLINE) ([A-Z]{1,2}\d)\b/)?.[1];
+  const dutch = owner("sms", all[0]?.address)?.language !== "en";
+  const [ask, help, more, helped, answer, yes, no] = dutch
+    ? ["VRAAG ", "HULP", "MEER", "GELUKT", "ANTW", "JA", "NEE"] : ["ASK ", "HELP", "MORE", "HELPED", "ANSWER", "ACCEPT", "DECLINE"];
+  if (!last) return [ask, help];
+  if (/MEER|MORE/.test(last.body) && code) return [`${more} ${code}`, `${helped} ${code}`, "STATUS"];
+  if (/ANTW|ANSWER/.test(last.body) && code) return [`${answer} ${code} `, `${yes} ${code}`, `${no} ${code}`];
+  return code ? [`STATUS ${code}`, ask] : ["STATUS", ask];
 }
 
 function mailbox(address) {
@@ -296,7 +299,7 @@ function take(state) {
   newest = Math.max(newest, ...state.letters.map((letter) => letter.id));
   for (const all of letters.values()) for (const letter of all) letter.status = state.statuses[letter.id] || letter.status;
   offset = new Date(state.clock.now) - Date.now();
-  document.getElementById("clock-time").textContent = new Date(Date.now() + offset).toLocaleString(start.language, { weekday: "short", hour: "2-digit", minute: "2-digit" });
+  document.getElementById("clock-time").textContent = new Date(Date.now() + offset).toLocaleString(start.language, { weekday: "short", hour: "2-digit", minute: "2-digit", hour12: false });
   document.getElementById("clock-moved").textContent = state.clock.hours ? `+${Math.round(state.clock.hours)} h` : "";
   const shape = JSON.stringify(state.questions) + Math.floor(Date.now() / 30000);
   if (shape !== shownQuestions) showQuestions(state.questions);

@@ -1,0 +1,69 @@
+"""The back office's front page and its menu."""
+
+from typing import Any
+
+from allauth.account.models import EmailAddress
+from django.contrib import admin
+from django.contrib.auth.models import Group
+from django.db.models import Count
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
+
+from backend import clock
+from notifications.admin import Trouble
+from notifications.models import Delivery, InboundMessage, Notification
+from people.models import Person
+from questions.admin import standing
+from questions.models import Question, Topic
+
+# Roles and contact points come from HR: the libraries' own groups and addresses are not used.
+admin.site.unregister([Group, EmailAddress])
+
+MENU = (
+    (Question, _("Questions"), "forum", ""),
+    (Topic, _("Topics"), "category", ""),
+    (Person, _("People"), "groups", ""),
+    (Notification, _("Nobody reached"), "notifications_off", "?state__exact=exhausted"),
+    (Delivery, _("Deliveries"), "outgoing_mail", ""),
+    (InboundMessage, _("Quarantine"), "shield", "?state__exact=quarantined"),
+    (InboundMessage, _("Came in"), "inbox", ""),
+)
+
+
+def _list(model: Any, query: str = "") -> str:
+    return reverse(f"admin:{model._meta.label_lower.replace('.', '_')}_changelist") + query
+
+
+def menu(request: HttpRequest) -> list[dict[str, Any]]:
+    """The side bar: what is registered, in the order of use."""
+    here = request.get_full_path()
+    items = [
+        {"title": title, "icon": icon, "link": _list(model, query), "active": _is_here(here, _list(model), query)}
+        for model, title, icon, query in MENU
+        if admin.site.is_registered(model)
+    ]
+    start = {"title": _("Start"), "icon": "home", "link": reverse("admin:index"), "active": here == reverse("admin:index")}
+    return [{"items": [start, *items]}]
+
+
+def _is_here(here: str, path: str, query: str) -> bool:
+    if query:
+        return here == path + query
+    return here.startswith(path) and here not in {path + other for *_rest, other in MENU if other}
+
+
+def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
+    """Five numbers, each leading to its rows. Three queries."""
+    counts = {name: Count("pk", filter=condition) for name, condition in standing(clock.now()).items()}
+    questions = Question.objects.filter(state__in=Question.UNANSWERED).aggregate(**counts)
+    astray = Delivery.objects.filter(state__in=Trouble.STATES).count()
+    quarantined = InboundMessage.objects.filter(state=InboundMessage.State.QUARANTINED).count()
+    numbers = [
+        (_("Open questions"), questions["open"], _list(Question, "?standing=open"), False),
+        (_("Overdue"), questions["overdue"], _list(Question, "?standing=overdue"), True),
+        (_("Wait for the desk"), questions["desk"], _list(Question, "?standing=desk"), True),
+        (_("Not delivered, or unknown"), astray, _list(Delivery, "?trouble=yes"), True),
+        (_("In quarantine"), quarantined, _list(InboundMessage, "?state__exact=quarantined"), True),
+    ]
+    return {**context, "numbers": numbers}

@@ -1,0 +1,398 @@
+"""The back office: topics with their experts and examples; questions with their clock and thread.
+
+Topics are edited by administrators. A question is only looked at: its state moves through the named moves and its events
+are append-only. The one thing a person does here is choosing a topic (`desk.choose_topic`). Times are the company's.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, ClassVar
+from uuid import UUID
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.admin.utils import unquote
+from django.core.exceptions import PermissionDenied
+from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path
+from django.utils.formats import date_format
+from django.utils.timezone import localtime
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _now
+from django.utils.translation import gettext_lazy as _
+from unfold.admin import ModelAdmin, TabularInline
+from unfold.decorators import display
+from unfold.widgets import UnfoldAdminSelectWidget
+
+from backend import clock
+from backend.errors import Refusal
+from notifications.admin import LookOnly
+from notifications.models import Delivery, Notification
+from people.models import Language, Person, Role
+from questions import answering, desk, words
+from questions.masking import masked
+from questions.models import Answer, Assignment, Event, Expertise, Question, Topic, TopicExample
+
+EVENTS_SHOWN = 500
+SOON_SHARE = 0.25  # of the promise: with less time left its clock turns orange
+LEVELS = [(1, _("1 · can answer")), (2, _("2 · knows it well")), (3, _("3 · whom the others ask"))]
+STATE_COLOURS = {
+    **dict.fromkeys(("received", "routing", "offered", "accepted", "waiting_for_asker", "pending_approval"), "info"),
+    **dict.fromkeys(("triage", "unstaffed"), "warning"),
+    **dict.fromkeys(("answered", "relayed", "delivered", "closed"), "success"),
+    "withdrawn": "",
+}
+CLOCK_COLOURS = {"running": "info", "soon": "warning", "late": "danger", "kept": "success", "breached": "danger"}
+CLOCK_COLOURS |= {"void": ""}
+EVENT_NAMES = {
+    "received": _("received"),
+    "topic_chosen": _("topic chosen"),
+    "triage": _("sent to the duty desk"),
+    "unstaffed": _("nobody can take it"),
+    "offered": _("offered"),
+    "accepted": _("accepted"),
+    "declined": _("declined"),
+    "offer_expired": _("offer lapsed"),
+    "reminded": _("experts reminded"),
+    "swarmed": _("offered to more experts"),
+    "desk_told": _("duty desk told"),
+    "breached": _("promise broken"),
+    "answered": _("answered"),
+    "answer_refused": _("an answer came too late"),
+    "relayed": _("passed on to the friend"),
+    "delivered": _("delivered to the friend"),
+    "friend_confirmed": _("the friend confirmed an address"),
+    "helped": _("it helped"),
+    "not_helped": _("it did not help"),
+    "reopened": _("reopened"),
+    "closed": _("closed"),
+    "withdrawn": _("withdrawn"),
+}
+
+
+# --- the clock, in words ---------------------------------------------------------------------------------------------
+
+
+def span(delta: timedelta) -> str:
+    """`2 d 4 h`, `3 h 20 m` or `20 m`."""
+    minutes = int(delta.total_seconds() // 60)
+    values = {"d": minutes // 1440, "h": minutes // 60, "m": minutes % 60}
+    if minutes >= 2 * 1440:
+        return _now("%(d)s d %(h)s h") % {**values, "h": minutes // 60 % 24}
+    return (_now("%(h)s h %(m)s m") if minutes >= 60 else _now("%(m)s m")) % values
+
+
+def promise_clock(question: Question, at: datetime) -> tuple[str, str]:
+    """How the promise stands at `at`, as a colour's key and in words. Asks the clock and not the worker's last sweep."""
+    round_ = question.current_round
+    status = round_.status(at)
+    if question.is_unanswered and at > round_.due_at:
+        return "late", _now("overdue %(span)s") % {"span": span(at - round_.due_at)}
+    if status == "running":
+        left = round_.due_at - at
+        soon = left < (round_.due_at - round_.started_at) * SOON_SHARE
+        return "soon" if soon else "running", _now("in %(span)s") % {"span": span(left)}
+    return status, {"kept": _now("kept"), "breached": _now("broken"), "void": _now("withdrawn")}.get(status, status)
+
+
+def local(at: datetime) -> str:
+    return date_format(localtime(at), "D j M H:i")
+
+
+# --- topics ----------------------------------------------------------------------------------------------------------
+
+
+class ExampleForm(forms.ModelForm[TopicExample]):
+    language = forms.ChoiceField(choices=Language.choices, widget=UnfoldAdminSelectWidget, label=_("language"))
+
+    class Meta:
+        model = TopicExample
+        fields = ("text", "language")
+
+    def save(self, commit: bool = True) -> TopicExample:
+        """A new text has a new meaning: the worker embeds it again."""
+        if "text" in self.changed_data:
+            self.instance.embedding = None
+        return super().save(commit)
+
+
+class ExampleInline(TabularInline):
+    """Twenty-five a page: a topic gathers hundreds, and Django takes no form with more than a thousand fields."""
+
+    model = TopicExample
+    form = ExampleForm
+    fields = ("text", "language", "source")
+    readonly_fields = ("source",)
+    ordering = ("id",)
+    extra = 0
+    per_page = 25
+    tab = True
+    verbose_name_plural = _("examples")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[TopicExample]:
+        rows: QuerySet[TopicExample] = super().get_queryset(request).defer("embedding")
+        return rows
+
+
+class ExpertiseForm(forms.ModelForm[Expertise]):
+    level = forms.TypedChoiceField(choices=LEVELS, coerce=int, widget=UnfoldAdminSelectWidget, label=_("level"))
+
+    class Meta:
+        model = Expertise
+        fields = ("person", "level")
+
+    def clean_person(self) -> Person:
+        """Routing asks experts only; somebody else here would look like an expert and never get a question."""
+        person: Person = self.cleaned_data["person"]
+        if "person" in self.changed_data and not (person.has_role(Role.EXPERT) and person.is_active):
+            raise forms.ValidationError(_now("%(name)s is not an expert.") % {"name": person.name})
+        return person
+
+
+class ExpertiseInline(TabularInline):
+    model = Expertise
+    form = ExpertiseForm
+    autocomplete_fields = ("person",)
+    ordering = ("-level", "person__name")
+    extra = 0
+    tab = True
+    verbose_name_plural = _("experts")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Expertise]:
+        rows: QuerySet[Expertise] = super().get_queryset(request).select_related("person", "topic")
+        return rows
+
+
+def count_of(rows: Any) -> Coalesce:
+    """How many of `rows` a topic has. A subquery each: two joins would multiply each other."""
+    of_topic = rows.filter(topic=OuterRef("pk")).order_by().values("topic").annotate(n=Count("pk")).values("n")
+    return Coalesce(Subquery(of_topic), 0)
+
+
+@admin.register(Topic)
+class TopicAdmin(ModelAdmin):
+    list_display = ("name_nl", "name_en", "mail_key", "experts", "examples", "promise_hours", "lead", "is_active")
+    list_filter = ("is_active",)
+    list_select_related = ("lead",)
+    search_fields = ("slug", "name_nl", "name_en", "mail_key")
+    prepopulated_fields: ClassVar = {"slug": ["name_en"]}
+    autocomplete_fields = ("lead",)
+    inlines = (ExpertiseInline, ExampleInline)
+    fields = (
+        ("name_nl", "name_en"),
+        ("slug", "mail_key"),
+        ("promise_hours", "is_active"),
+        "lead",
+        "description_nl",
+        "description_en",
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Topic]:
+        may_be_asked = Expertise.objects.filter(
+            person__roles__contains=[Role.EXPERT], person__in=Person.objects.present()
+        )
+        rows: QuerySet[Topic] = super().get_queryset(request)
+        return rows.annotate(n_experts=count_of(may_be_asked), n_examples=count_of(TopicExample.objects))
+
+    @display(description=_("experts"), ordering="n_experts", label={"0": "danger"})
+    def experts(self, topic: Topic) -> str:
+        return str(topic.n_experts)  # type: ignore[attr-defined]
+
+    @display(description=_("examples"), ordering="n_examples", label={"0": "danger"})
+    def examples(self, topic: Topic) -> str:
+        return str(topic.n_examples)  # type: ignore[attr-defined]
+
+
+# --- questions -------------------------------------------------------------------------------------------------------
+
+
+class Standing(admin.SimpleListFilter):
+    """What the desk wants to see first."""
+
+    title = _("standing")
+    parameter_name = "standing"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("open", _("open")), ("overdue", _("overdue")), ("desk", _("waits for the desk"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Question]) -> QuerySet[Question]:
+        wanted = standing(clock.now()).get(self.value() or "")
+        return queryset.filter(wanted) if wanted else queryset
+
+
+def standing(at: datetime) -> dict[str, Q]:
+    """The filters' meaning; the dashboard counts by it too."""
+    unanswered = Q(state__in=Question.UNANSWERED)
+    return {
+        "open": unanswered,
+        "overdue": unanswered & Q(current_round__due_at__lt=at),
+        "desk": Q(state__in=desk.WAITING),
+    }
+
+
+@dataclass(frozen=True)
+class Line:
+    """One event of the thread, readable."""
+
+    at: str
+    name: str
+    actor: str
+    facts: str
+
+
+@admin.register(Question)
+class QuestionAdmin(LookOnly):
+    list_display = ("reference", "asker", "shown_topic", "shown_state", "due", "promise", "received")
+    list_filter = (Standing, "state", "topic")
+    list_select_related = ("asker", "topic", "current_round")
+    search_fields = ("reference", "text")
+    ordering = ("-received_at",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Question]:
+        rows: QuerySet[Question] = super().get_queryset(request).defer("text")
+        return rows
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(self.choose_topic)
+        return [path("<uuid:question_id>/topic/", view, name="questions_question_choose_topic"), *super().get_urls()]
+
+    @display(description=_("topic"), ordering="topic")
+    def shown_topic(self, question: Question) -> str:
+        return words.topic_name(question.topic, get_language() or "en")
+
+    @display(description=_("state"), ordering="state", label=STATE_COLOURS)
+    def shown_state(self, question: Question) -> tuple[str, str]:
+        return question.state, question.get_state_display()
+
+    @display(description=_("due"), ordering="current_round__due_at")
+    def due(self, question: Question) -> str:
+        return local(question.current_round.due_at)
+
+    @display(description=_("promise"), ordering="current_round__due_at", label=CLOCK_COLOURS)
+    def promise(self, question: Question) -> tuple[str, str]:
+        return promise_clock(question, clock.now())
+
+    @display(description=_("received"), ordering="received_at")
+    def received(self, question: Question) -> str:
+        return local(question.received_at)
+
+    def change_view(self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None) -> Any:
+        """The question's page. No form of Django's stands behind it, so there is nothing to post to it."""
+        if request.method not in {"GET", "HEAD"}:
+            raise PermissionDenied
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        question = self.get_object(request, unquote(object_id))
+        if question is None:
+            return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
+        context = {**self.admin_site.each_context(request), "opts": self.opts, "original": question}
+        return TemplateResponse(request, "admin/questions/question.html", {**context, **page(question, request.user)})
+
+    def choose_topic(self, request: HttpRequest, question_id: UUID) -> HttpResponse:
+        """The desk's press. Opening shows, pressing acts: a GET does nothing."""
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        person = request.user
+        assert isinstance(person, Person)  # noqa: S101 — admin_view has seen to it
+        if not desk.may_choose(person):
+            raise PermissionDenied
+        topic = _topic(request.POST.get("topic", ""))
+        if topic is None:
+            self.message_user(request, _now("Choose a topic."), messages.ERROR)
+            return redirect("admin:questions_question_change", question_id)
+        try:
+            question = desk.choose_topic(person, question_id, topic)
+        except Refusal as refusal:
+            self.message_user(request, refusal.message, messages.ERROR)
+        else:
+            told = {"reference": question.reference, "topic": topic.name(get_language() or "en")}
+            self.message_user(request, _now("%(reference)s goes to the experts of %(topic)s.") % told, messages.SUCCESS)
+        return redirect("admin:questions_question_change", question_id)
+
+
+def _topic(pk: str) -> Topic | None:
+    try:
+        return Topic.objects.filter(pk=UUID(pk)).first()
+    except ValueError:
+        return None
+
+
+# --- a question's page -----------------------------------------------------------------------------------------------
+
+
+def page(question: Question, reader: Any) -> dict[str, Any]:
+    """Everything the page shows. The number of queries does not depend on how much happened."""
+    sees_all = reader.has_role(Role.DUTY_DESK)  # everybody else but the asker reads numbers and addresses as dots
+    assignments = list(question.assignments.select_related("expert", "round").order_by("offered_at", "pk"))
+    answers = list(question.answers.select_related("author").order_by("received_at"))
+    colour, promise = promise_clock(question, clock.now())
+    return {
+        "title": question.reference,
+        "question": question,
+        "text": question.text if sees_all else masked(question.text),
+        "is_masked": not sees_all,
+        "topic": words.topic_name(question.topic, get_language() or "en"),
+        "state_colour": STATE_COLOURS[question.state],
+        "promise_colour": CLOCK_COLOURS[colour],
+        "promise": promise,
+        "due": local(question.current_round.due_at),
+        "received": local(question.received_at),
+        "choice": _choice(question) if desk.may_choose(reader) and question.state in desk.WAITING else None,
+        "rounds": question.rounds.order_by("number"),
+        "assignments": _assignments(question, assignments, reader),
+        "answers": answers,
+        "thread": _thread(question, assignments),
+        "notifications": Notification.objects.filter(subject_key=question.subject_key)
+        .select_related("person").defer("body", "sms_text").order_by("created_at"),
+        "deliveries": _deliveries(question, answers),
+    }
+
+
+def _choice(question: Question) -> dict[str, Any]:
+    """The topics to choose from: the examples' best guesses first."""
+    topics = list(Topic.objects.filter(is_active=True))
+    order = {pk: place for place, pk in enumerate(question.topic_guesses)}
+    language = get_language() or "en"
+    named = [(topic.pk, topic.name(language)) for topic in topics]
+    guesses = sorted((pair for pair in named if pair[0] in order), key=lambda pair: order[pair[0]])
+    return {"guesses": guesses, "topics": sorted(named, key=lambda pair: pair[1])}
+
+
+def _assignments(question: Question, assignments: list[Assignment], reader: Any) -> list[tuple[Assignment, str]]:
+    shown = []
+    for assignment in assignments:
+        assignment.question = question  # the very object, so that its topic is not asked for again
+        shown.append((assignment, words.why(assignment, reader)))
+    return shown
+
+
+def _thread(question: Question, assignments: list[Assignment]) -> list[Line]:
+    """Who did what when. Ids in an event's data become names; ids of things without a name are left out."""
+    names = {str(assignment.expert_id): assignment.expert.name for assignment in assignments}
+    rows = Event.objects.filter(question=question).select_related("actor").order_by("at", "id")[:EVENTS_SHOWN]
+    return [
+        Line(
+            at=date_format(localtime(event.at), "D j M H:i:s"),
+            name=str(EVENT_NAMES.get(event.kind, event.kind.replace("_", " "))),
+            actor=event.actor.name if event.actor else "",
+            facts=_facts(event.data, names),
+        )
+        for event in rows
+    ]
+
+
+def _facts(data: dict[str, Any], names: dict[str, str]) -> str:
+    shown = {key: names.get(str(value), value) for key, value in data.items()}
+    hidden = {"assignment", "assignments", "answer", "guesses"}
+    return ", ".join(f"{key} {value}" for key, value in shown.items() if key not in hidden and value not in ("", None))
+
+
+def _deliveries(question: Question, answers: list[Answer]) -> QuerySet[Delivery]:
+    """What was sent about this question, also the answer that went straight to the friend."""
+    to_friend = [answering.friend_key(answer.pk) for answer in answers]
+    about = Q(notification__subject_key=question.subject_key) | Q(key__in=to_friend)
+    return Delivery.objects.filter(about).select_related("person").defer("body").order_by("created_at")
