@@ -75,6 +75,8 @@ def not_signed_in(request: HttpRequest, error: AuthenticationError) -> HttpRespo
 
 @api.exception_handler(HttpError)
 def http_error(request: HttpRequest, error: HttpError) -> HttpResponse:
+    if isinstance(error.__cause__, Refusal):  # raised by our parser, wrapped by ninja
+        return refused(request, error.__cause__)
     return problem(error.status_code, "bad_request", _("The request cannot be read."))
 
 

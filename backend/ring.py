@@ -7,14 +7,20 @@ never fail or slow the request that rings: plain `delay()` on a dead broker bloc
 import logging
 import threading
 import time
+from functools import cache
 from typing import Any
 
 from celery import Task
 from django.db import transaction
+from kombu import Connection, pools
+
+from backend.celery import app
 
 log = logging.getLogger(__name__)
 
 BROKEN_FOR_SECONDS = 1.0
+# A broker that hangs is worse than a dead one. The worker's own connection waits longer: it listens.
+PUBLISH_OPTIONS = {"socket_timeout": 0.2, "socket_connect_timeout": 0.2, "retry_on_timeout": False, "max_retries": 0}
 _broken_until = 0.0
 _lock = threading.Lock()
 lost = 0  # rings that did not reach the broker since this process started
@@ -25,6 +31,12 @@ def ring(task: "Task[Any, Any]", *args: object) -> None:
     transaction.on_commit(lambda: _publish(task, args), robust=True)
 
 
+@cache
+def _bell() -> Connection:
+    """What rings go through: the broker, with little patience."""
+    return app.connection_for_write(transport_options={**app.conf.broker_transport_options, **PUBLISH_OPTIONS})
+
+
 def _publish(task: "Task[Any, Any]", args: tuple[object, ...]) -> None:
     """Publish without retries; after a failure stay silent for a second, so that a dead broker costs one time-out."""
     global _broken_until, lost
@@ -32,7 +44,8 @@ def _publish(task: "Task[Any, Any]", args: tuple[object, ...]) -> None:
         lost += 1
         return
     try:
-        task.apply_async(args, retry=False, ignore_result=True)
+        with pools.producers[_bell()].acquire(block=True, timeout=PUBLISH_OPTIONS["socket_timeout"]) as producer:
+            task.apply_async(args, retry=False, ignore_result=True, producer=producer)
     except Exception as error:  # noqa: BLE001 — whatever the broker's trouble is, the sweep will find the row
         with _lock:
             lost += 1
