@@ -19,6 +19,7 @@ from questions.models import Question, Topic
 
 # Roles and contact points come from HR: the libraries' own groups and addresses are not used.
 admin.site.unregister([Group, EmailAddress])
+admin.site.index_title = _("Start")
 
 MENU = (
     (Question, _("Questions"), "forum", ""),

@@ -45,7 +45,6 @@ class LookOnly(ModelAdmin):
     """Rows that the product writes: seen by the back office, changed by nobody's hand, an administrator's neither."""
 
     list_per_page = 50
-    show_full_result_count = False  # a second COUNT over the whole table for one line of text
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
@@ -62,9 +61,9 @@ class NotificationAdmin(LookOnly):
     """Filter on `exhausted` for the people nobody could reach."""
 
     list_display = ("title", "person", "event", "shown_state", "is_urgent", "created_at", "read_at")
-    list_filter = ("state", "is_urgent", "event")
+    list_filter = ("state", "is_urgent")
     list_select_related = ("person",)
-    search_fields = ("title", "person__name", "subject_key")
+    search_fields = ("title", "person__name", "event", "subject_key")
     ordering = ("-created_at",)
     facts = ("person", "event", "subject_key", "key", "state", "is_urgent", "language", "created_at", "read_at")
 
@@ -141,7 +140,8 @@ class DeliveryAdmin(LookOnly):
             **dict.fromkeys(("due", "leased", "sent"), "info"),
             **dict.fromkeys(("unknown", "suppressed"), "warning"),
             **dict.fromkeys(("undelivered", "failed", "expired"), "danger"),
-            **{"delivered": "success", "cancelled": ""},
+            "delivered": "success",
+            "cancelled": "",
         },
     )
     def shown_state(self, row: Delivery) -> tuple[str, str]:
@@ -198,9 +198,9 @@ class InboundMessageAdmin(LookOnly):
     """What came in. The state `quarantined` is the quarantine: nobody's message, or one that broke five times."""
 
     list_display = ("sender", "recipient", "channel", "shown_state", "reason", "received_at", "person")
-    list_filter = ("state", "channel", "reason")
+    list_filter = ("state", "channel")
     list_select_related = ("person",)
-    search_fields = ("sender", "recipient", "provider_id")
+    search_fields = ("sender", "recipient", "reason", "provider_id")
     ordering = ("-received_at",)
     actions: ClassVar = ["handle_selected_again"]
     change_form_outer_before_template = "admin/notifications/handle_again.html"
@@ -235,24 +235,28 @@ class InboundMessageAdmin(LookOnly):
             return HttpResponseNotAllowed(["POST"])
         if not self.has_handle_again_permission(request):
             return HttpResponse(status=403)
-        self._tell(request, sum([handle_again(message_id)]), 1)
+        self._handle_again(request, [message_id])
         return redirect("admin:notifications_inboundmessage_change", message_id)
 
     @action(description=_("Handle again"), permissions=["handle_again"])
     def handle_selected_again(self, request: HttpRequest, rows: QuerySet[InboundMessage]) -> None:
-        ids = list(rows.values_list("pk", flat=True))
-        self._tell(request, sum(handle_again(pk) for pk in ids), len(ids))
+        self._handle_again(request, list(rows.values_list("pk", flat=True)))
 
-    def _tell(self, request: HttpRequest, moved: int, chosen: int) -> None:
+    def _handle_again(self, request: HttpRequest, ids: list[UUID]) -> None:
+        moved = [pk for pk in ids if handle_again(pk)]
+        for row in InboundMessage.objects.filter(pk__in=moved).defer("raw", "text"):
+            self.log_change(request, row, "handle again")
         if moved:
-            text = ngettext("%(n)s message is handled again.", "%(n)s messages are handled again.", moved)
-            self.message_user(request, text % {"n": moved}, messages.SUCCESS)
-        if moved < chosen:
+            text = ngettext("%(n)s message is handled again.", "%(n)s messages are handled again.", len(moved))
+            self.message_user(request, text % {"n": len(moved)}, messages.SUCCESS)
+        left = len(ids) - len(moved)
+        if left:
             text = ngettext(
-                "%(n)s message is not in quarantine any more.", "%(n)s messages are not in quarantine any more.",
-                chosen - moved,
+                "%(n)s message cannot be handled again: it is not in quarantine, or its content has been removed.",
+                "%(n)s messages cannot be handled again: not in quarantine, or their content has been removed.",
+                left,
             )
-            self.message_user(request, text % {"n": chosen - moved}, messages.WARNING)
+            self.message_user(request, text % {"n": left}, messages.WARNING)
 
     @display(
         description=_("state"),

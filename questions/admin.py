@@ -73,6 +73,10 @@ EVENT_NAMES = {
     "withdrawn": _("withdrawn"),
 }
 
+NAMELESS = frozenset(
+    {"assignment", "assignments", "answer", "guesses"}
+)  # in an event's data: ids that tell a reader nothing
+
 
 # --- the clock, in words ---------------------------------------------------------------------------------------------
 
@@ -106,7 +110,7 @@ def local(at: datetime) -> str:
 # --- topics ----------------------------------------------------------------------------------------------------------
 
 
-class ExampleForm(forms.ModelForm[TopicExample]):
+class ExampleForm(forms.ModelForm):  # type: ignore[type-arg]  # takes no argument at run time
     language = forms.ChoiceField(choices=Language.choices, widget=UnfoldAdminSelectWidget, label=_("language"))
 
     class Meta:
@@ -117,7 +121,8 @@ class ExampleForm(forms.ModelForm[TopicExample]):
         """A new text has a new meaning: the worker embeds it again."""
         if "text" in self.changed_data:
             self.instance.embedding = None
-        return super().save(commit)
+        saved: TopicExample = super().save(commit)
+        return saved
 
 
 class ExampleInline(TabularInline):
@@ -138,7 +143,7 @@ class ExampleInline(TabularInline):
         return rows
 
 
-class ExpertiseForm(forms.ModelForm[Expertise]):
+class ExpertiseForm(forms.ModelForm):  # type: ignore[type-arg]
     level = forms.TypedChoiceField(choices=LEVELS, coerce=int, widget=UnfoldAdminSelectWidget, label=_("level"))
 
     class Meta:
@@ -156,7 +161,7 @@ class ExpertiseForm(forms.ModelForm[Expertise]):
 class ExpertiseInline(TabularInline):
     model = Expertise
     form = ExpertiseForm
-    autocomplete_fields = ("person",)
+    raw_id_fields = ("person",)
     ordering = ("-level", "person__name")
     extra = 0
     tab = True
@@ -180,7 +185,7 @@ class TopicAdmin(ModelAdmin):
     list_select_related = ("lead",)
     search_fields = ("slug", "name_nl", "name_en", "mail_key")
     prepopulated_fields: ClassVar = {"slug": ["name_en"]}
-    autocomplete_fields = ("lead",)
+    raw_id_fields = ("lead",)
     inlines = (ExpertiseInline, ExampleInline)
     fields = (
         ("name_nl", "name_en"),
@@ -192,9 +197,7 @@ class TopicAdmin(ModelAdmin):
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Topic]:
-        may_be_asked = Expertise.objects.filter(
-            person__roles__contains=[Role.EXPERT], person__in=Person.objects.present()
-        )
+        may_be_asked = Expertise.objects.filter(person__roles__contains=[Role.EXPERT], person__in=Person.objects.present())
         rows: QuerySet[Topic] = super().get_queryset(request)
         return rows.annotate(n_experts=count_of(may_be_asked), n_examples=count_of(TopicExample.objects))
 
@@ -347,7 +350,9 @@ def page(question: Question, reader: Any) -> dict[str, Any]:
         "answers": answers,
         "thread": _thread(question, assignments),
         "notifications": Notification.objects.filter(subject_key=question.subject_key)
-        .select_related("person").defer("body", "sms_text").order_by("created_at"),
+        .select_related("person")
+        .defer("body", "sms_text")
+        .order_by("created_at"),
         "deliveries": _deliveries(question, answers),
     }
 
@@ -386,9 +391,8 @@ def _thread(question: Question, assignments: list[Assignment]) -> list[Line]:
 
 
 def _facts(data: dict[str, Any], names: dict[str, str]) -> str:
-    shown = {key: names.get(str(value), value) for key, value in data.items()}
-    hidden = {"assignment", "assignments", "answer", "guesses"}
-    return ", ".join(f"{key} {value}" for key, value in shown.items() if key not in hidden and value not in ("", None))
+    shown = {key: names.get(str(value), value) for key, value in data.items() if key not in NAMELESS}
+    return ", ".join(f"{key} {value}" for key, value in shown.items() if value not in {"", None, False})
 
 
 def _deliveries(question: Question, answers: list[Answer]) -> QuerySet[Delivery]:

@@ -79,6 +79,4 @@ def _teach(question: Question, topic: Topic) -> None:
     text = masked(question.text)
     known = TopicExample.objects.filter(source=TopicExample.Source.DESK, text=text)
     if not known.update(topic=topic):
-        TopicExample.objects.create(
-            topic=topic, language=question.language, text=text, source=TopicExample.Source.DESK
-        )
+        TopicExample.objects.create(topic=topic, language=question.language, text=text, source=TopicExample.Source.DESK)

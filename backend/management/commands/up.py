@@ -36,9 +36,12 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--demo", action="store_true", help="load the demo company and play a question's journey")
+        parser.add_argument("--no-journey", action="store_true", help="with --demo: load it, but play nothing")
         parser.add_argument("--throwaway", action="store_true", help="in a temporary folder; exit after the journey")
 
-    def handle(self, *args: Any, demo: bool = False, throwaway: bool = False, **options: Any) -> None:
+    def handle(
+        self, *args: Any, demo: bool = False, no_journey: bool = False, throwaway: bool = False, **options: Any
+    ) -> None:
         if throwaway and "CEO_THROWAWAY" not in os.environ:
             raise SystemExit(_in_throwaway_folder())
         self.began = time.monotonic()
@@ -46,7 +49,7 @@ class Command(BaseCommand):
             _free_ports()
             self._services()
             try:
-                self._run(demo=demo, throwaway=throwaway)
+                self._run(demo=demo, play=demo and not no_journey, throwaway=throwaway)
             finally:
                 if settings.EMBEDDED:
                     embedded.stop(settings.VAR_DIR)
@@ -65,7 +68,7 @@ class Command(BaseCommand):
         if not {running.database_url, running.redis_url} & known:
             os.execv(sys.executable, [sys.executable, *sys.argv])  # noqa: S606 — this very command
 
-    def _run(self, *, demo: bool, throwaway: bool) -> None:
+    def _run(self, *, demo: bool, play: bool, throwaway: bool) -> None:
         self._say("bringing the database up to date")
         call_command("migrate", verbosity=0, interactive=False)
         if demo:
@@ -83,9 +86,9 @@ class Command(BaseCommand):
         watcher.start()
         try:
             self._until_ready(stop)
-            verdict = self._journey() if demo and not stop.is_set() else 0
+            verdict = self._journey() if play and not stop.is_set() else None
             if throwaway:
-                raise SystemExit(verdict)
+                raise SystemExit(verdict or 0)
             self._greet(verdict)
             while not stop.wait(0.5):
                 pass
@@ -132,9 +135,10 @@ class Command(BaseCommand):
         manage = str(settings.BASE_DIR / "manage.py")
         return subprocess.run([sys.executable, manage, "journey"], check=False).returncode  # noqa: S603
 
-    def _greet(self, verdict: int) -> None:
+    def _greet(self, verdict: int | None) -> None:
         base = settings.PUBLIC_BASE_URL
-        lines = ["", f"The journey {'went well' if verdict == 0 else 'FAILED'}." if verdict is not None else ""]
+        told = {None: "", 0: "The journey went well."}.get(verdict, "The journey FAILED.")
+        lines = ["", told]
         if settings.SANDBOX:
             lines += [f"  {base}/sandbox/       phones and mailboxes: start here"]
         lines += [f"  {base}/api/v1/docs    the API, to try out", f"  {base}/admin/         the back office"]
