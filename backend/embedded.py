@@ -204,7 +204,7 @@ def start_postgres(var: Path, *, fsync: bool = True) -> None:
             _remember(var, postgres_port=free_port())
         if not _running_pid(var):
             _launch_postgres(var, fsync=fsync)
-        _wait(lambda: _answers(var), f"PostgreSQL did not start: {_tail(_postgres_log(var))}")
+        _wait(lambda: _answers(var), "PostgreSQL did not start", log=_postgres_log(var))
         _make_database(var)
 
 
@@ -259,15 +259,16 @@ def _running_pid(var: Path) -> int | None:
 
 
 def _is_postgres_of(pid: int, data: Path) -> bool:
-    """Is `pid` a postgres process in this data folder (and not another program that got a recycled pid)?"""
+    """Is `pid` a live postgres process in this data folder (not a zombie, not another program that got the pid)?"""
+    if pid in _children and _children[pid].poll() is not None:
+        return False
+    if not Path("/proc").is_dir():
+        shown = subprocess.run(["ps", "-o", "command=", "-p", str(pid)], capture_output=True, text=True, check=False)  # noqa: S603, S607
+        return "postgres" in shown.stdout
     try:
-        return (
-            Path(f"/proc/{pid}/cwd").resolve() == data.resolve()
-            and b"postgres" in Path(f"/proc/{pid}/cmdline").read_bytes()
-        )
-    except OSError:  # no /proc here: ask ps
-        done = subprocess.run(["ps", "-o", "command=", "-p", str(pid)], capture_output=True, text=True, check=False)  # noqa: S603, S607
-        return "postgres" in done.stdout
+        return _cwd(pid) == data.resolve() and b"postgres" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False
 
 
 def _forget_dead_server(var: Path) -> None:
@@ -283,7 +284,7 @@ def _forget_dead_server(var: Path) -> None:
 
 def _orphans(data: Path) -> list[int]:
     pids = [int(entry.name) for entry in Path("/proc").glob("[0-9]*")] if Path("/proc").is_dir() else []
-    return [pid for pid in pids if _cwd(pid) == data.resolve() and _is_postgres_of(pid, data)]
+    return [pid for pid in pids if _is_postgres_of(pid, data)]
 
 
 def _cwd(pid: int) -> Path | None:
@@ -402,8 +403,7 @@ def start_valkey(var: Path) -> None:
         if not _is_free(_remembered(var)["valkey_port"]):
             _remember(var, valkey_port=free_port())
         _launch_valkey(var)
-        log = var / "log" / "valkey.log"
-        _wait(lambda: valkey_alive(var), f"Valkey did not start: {_tail(log)}")
+        _wait(lambda: valkey_alive(var), "Valkey did not start", log=var / "log" / "valkey.log")
 
 
 def _launch_valkey(var: Path) -> None:
@@ -460,11 +460,11 @@ def stop_valkey(var: Path) -> None:
 # --- shared ----------------------------------------------------------------------------------------------------------
 
 
-def _wait(done: Callable[[], bool], complaint: str, seconds: float = START_SECONDS) -> None:
+def _wait(done: Callable[[], bool], complaint: str, seconds: float = START_SECONDS, *, log: Path | None = None) -> None:
     deadline = time.monotonic() + seconds
     while not done():
         if time.monotonic() > deadline:
-            raise ServiceFailed(complaint)
+            raise ServiceFailed(f"{complaint}: {_tail(log)}" if log else complaint)
         time.sleep(0.05)
 
 

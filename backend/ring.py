@@ -11,10 +11,9 @@ from functools import cache
 from typing import Any
 
 from celery import Task
+from django.conf import settings
 from django.db import transaction
 from kombu import Connection, pools
-
-from backend.celery import app
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +33,7 @@ def ring(task: "Task[Any, Any]", *args: object) -> None:
 @cache
 def _bell() -> Connection:
     """What rings go through: the broker, with little patience."""
-    return app.connection_for_write(transport_options={**app.conf.broker_transport_options, **PUBLISH_OPTIONS})
+    return Connection(settings.CELERY_BROKER_URL, transport_options=PUBLISH_OPTIONS)
 
 
 def _publish(task: "Task[Any, Any]", args: tuple[object, ...]) -> None:

@@ -45,6 +45,12 @@ class AccountAdapter(DefaultAccountAdapter):
             return phone
         return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
+    def phone_form_field(self, **kwargs: Any) -> Any:
+        """Numbers may be typed as people write them; `clean_phone` makes them E.164."""
+        from allauth.account.fields import PhoneField  # its module imports the adapter
+
+        return PhoneField(validators=[], **kwargs)
+
     def get_user_by_phone(self, phone: str) -> Person | None:
         return Person.objects.present().filter(mobile=self.clean_phone(phone)).first()
 

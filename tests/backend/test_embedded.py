@@ -59,6 +59,7 @@ def test_a_port_that_something_else_took_is_left_to_it(var: Path) -> None:
     embedded.stop(var)
     port = int(services.database_url.rsplit(":", 1)[1].split("/")[0])
     with socket.socket() as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         other.bind(("127.0.0.1", port))
         other.listen()
         moved = embedded.start(var)
@@ -80,7 +81,7 @@ def test_valkey_keeps_its_data_over_a_kill_and_refuses_strangers(var: Path) -> N
     embedded.start_valkey(var)
     with redis.Redis.from_url(url, decode_responses=True) as client:
         assert client.get("kept") == "yes"
-    with redis.Redis.from_url(url.replace(":", ":x", 2)) as stranger, pytest.raises(redis.AuthenticationError):
+    with redis.Redis.from_url(url.replace("redis://:", "redis://:x")) as stranger, pytest.raises(redis.AuthenticationError):
         stranger.ping()
 
 

@@ -29,7 +29,7 @@ def _no_old_limits(request: pytest.FixtureRequest) -> None:
 
 
 def test_a_code_by_sms_gives_a_token_that_works(cast: Cast) -> None:
-    asked = ask_code(phone="06 12000001")
+    asked = ask_code(phone="06 1200 0001")
     assert asked.status_code == 401
     work()
     body = letters(cast.alice.mobile)[-1].body
