@@ -17,7 +17,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, ClassVar, TextIO
+from typing import Any, TextIO
 
 import requests
 from django.conf import settings
@@ -32,7 +32,7 @@ PORTS = ("WEB_PORT", "SANDBOX_TWILIO_PORT", "SANDBOX_SMTP_PORT", "MAIL_IN_PORT")
 
 class Command(BaseCommand):
     help = "Run the whole product on this machine until Ctrl-C."
-    requires_system_checks: ClassVar[list[str]] = []  # they want the database, which starts here
+    requires_system_checks = ()  # they want the database, which starts here
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--demo", action="store_true", help="load the demo company and play a question's journey")

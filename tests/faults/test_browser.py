@@ -1,0 +1,80 @@
+"""The sandbox page by hand, in a real browser: text as an employee, answer as the expert, read as the friend."""
+
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect, sync_playwright
+
+from tests.faults.stack import Stack
+
+pytestmark = pytest.mark.heavy
+ARGUMENTS = [
+    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+]
+PATIENCE_MS = 20_000
+PHONE = {"width": 390, "height": 844}
+DESK = {"width": 1440, "height": 900}
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    made = Stack(tmp_path_factory.mktemp("browser"))
+    for folder in (made.var, *made.var.parents[:2]):
+        folder.chmod(0o755)
+    made.start()
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def page(stack: Stack) -> Iterator[Page]:
+    program = shutil.which("chromium")
+    assert program, "Debian's chromium is needed: apt-get install chromium"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=ARGUMENTS)
+        context = browser.new_context(viewport=DESK, locale="nl-NL")  # type: ignore[arg-type]
+        yield context.new_page()
+        browser.close()
+
+
+def test_a_question_goes_round_by_hand(stack: Stack, page: Page, tmp_path: Path) -> None:
+    page.goto(f"{stack.base}/sandbox/")
+    phone = page.locator("[data-testid^='phone-']").first
+    phone.get_by_test_id("sms-input").fill("VRAAG Waarom is de rekening van mijn broer deze maand zo hoog?")
+    phone.get_by_test_id("sms-send").click()
+    expect(phone.get_by_test_id("sms-in").last).to_contain_text("Doorgestuurd", timeout=PATIENCE_MS)
+    receipt = phone.get_by_test_id("sms-in").last.inner_text()
+    found = re.search(r"Q-\w+", receipt)
+    assert found
+    reference = found.group()
+
+    card = page.get_by_test_id(f"question-{reference}")
+    expect(card.get_by_test_id("question-state")).to_contain_text("aangeboden", timeout=PATIENCE_MS)
+    mailbox = page.locator("[data-testid^='mailbox-']").first
+    mailbox.get_by_test_id("mail-item").filter(has_text=reference).first.click(timeout=PATIENCE_MS)
+    mailbox.get_by_test_id("mail-reply").fill("De eerste rekening telt twee maanden.")
+    mailbox.get_by_test_id("mail-send").click()
+
+    answer = phone.get_by_test_id("sms-in").filter(has_text="twee maanden")
+    expect(answer).to_be_visible(timeout=PATIENCE_MS)
+    link = answer.locator("a").get_attribute("href")
+    assert link
+    friend = page.context.new_page()
+    friend.set_viewport_size(PHONE)  # type: ignore[arg-type]
+    friend.goto(link)
+    expect(friend.locator("body")).to_contain_text("De eerste rekening telt twee maanden.")
+    friend.get_by_role("button", name="Ja, dit hielp").click()
+    expect(friend.locator("body")).to_contain_text("Fijn dat dit hielp")
+    expect(card.get_by_test_id("question-state")).to_contain_text("gesloten", timeout=PATIENCE_MS)
+
+
+@pytest.mark.parametrize("path", ["/sandbox/", "/accounts/login/code/", "/api/v1/docs"])
+def test_no_page_is_wider_than_a_phone(stack: Stack, page: Page, path: str) -> None:
+    page.set_viewport_size(PHONE)  # type: ignore[arg-type]
+    page.goto(stack.base + path)
+    page.wait_for_timeout(1500)
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
