@@ -9,7 +9,7 @@ from backend.errors import Invalid, NotAllowed, NotFound
 from backend.ids import uuid7
 from notifications.models import Delivery, Notification
 from people.models import Person
-from questions import desk, intake
+from questions import desk, intake, topics
 from questions.models import Question, Topic, TopicExample
 from tests.conftest import Cast, ask, in_parallel, later, offer_of, person, text, work
 
@@ -34,12 +34,15 @@ def test_the_choice_sends_it_to_the_topics_expert(cast: Cast) -> None:
     assert event.data == {"topic": "billing", "by": "desk", "minutes": 12}
 
 
-def test_the_next_one_like_it_finds_its_way_alone(cast: Cast) -> None:
+def test_its_text_becomes_an_example_that_counts(cast: Cast) -> None:
     question = waiting(cast)
+    before = topics.choose(STRANGE)
     desk.choose_topic(cast.dana, question.pk, cast.topic)
     example = TopicExample.objects.get(source="desk")
     assert (example.topic, example.text, example.language) == (cast.topic, STRANGE, "nl")
-    assert ask(cast.mallory, STRANGE).topic == cast.topic
+    after = topics.choose(STRANGE)
+    assert after.guesses[0] == cast.topic.pk
+    assert after.confidence > before.confidence
 
 
 def test_a_confidential_text_teaches_nothing(cast: Cast) -> None:

@@ -1,0 +1,80 @@
+"""The back office's pages about people. HR's file is the truth; here one looks, and mends what cannot wait for it."""
+
+from typing import Any, ClassVar
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+from unfold.admin import ModelAdmin, TabularInline
+
+from backend import clock
+from people.models import Absence, AccessToken, Person, Role, Team, WorkingHours
+
+
+class WorkingHoursInline(TabularInline):
+    model = WorkingHours
+    extra = 0
+
+
+class AbsenceInline(TabularInline):
+    model = Absence
+    fk_name = "person"
+    extra = 0
+    autocomplete_fields: ClassVar = ["stand_in"]
+
+
+class RoleFilter(admin.SimpleListFilter):
+    title = _("role")
+    parameter_name = "role"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(value, str(label)) for value, label in Role.choices]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Person]) -> QuerySet[Person]:
+        return queryset.filter(roles__contains=[self.value()]) if self.value() else queryset
+
+
+@admin.register(Person)
+class PersonAdmin(ModelAdmin):
+    list_display = ("name", "employee_number", "team", "email", "mobile", "language", "left_on")
+    list_filter = (RoleFilter, "team", "language")
+    list_select_related = ("team",)
+    search_fields = ("name", "employee_number", "email", "mobile")
+    exclude = ("password", "last_login")
+    inlines = (WorkingHoursInline, AbsenceInline)
+    list_per_page = 50
+
+    def has_delete_permission(self, request: HttpRequest, obj: Person | None = None) -> bool:
+        """People leave (`left_on`); what they did stays."""
+        return False
+
+
+@admin.register(Team)
+class TeamAdmin(ModelAdmin):
+    search_fields = ("name",)
+
+
+@admin.register(AccessToken)
+class AccessTokenAdmin(ModelAdmin):
+    """Who is signed in where. Nothing here can be used to sign in."""
+
+    list_display = ("person", "created_at", "expires_at", "revoked_at", "user_agent")
+    list_select_related = ("person",)
+    search_fields = ("person__name", "person__employee_number")
+    exclude = ("digest",)
+    actions: ClassVar = ["revoke"]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: AccessToken | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: AccessToken | None = None) -> bool:
+        return False
+
+    @admin.action(description=_("Sign out"))
+    def revoke(self, request: HttpRequest, queryset: QuerySet[AccessToken]) -> None:
+        if request.user.is_superuser:
+            queryset.filter(revoked_at__isnull=True).update(revoked_at=clock.real())
