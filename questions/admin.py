@@ -26,7 +26,7 @@ from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import display
-from unfold.widgets import UnfoldAdminSelectWidget
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
 
 from backend import clock
 from backend.errors import Refusal
@@ -116,6 +116,7 @@ class ExampleForm(forms.ModelForm):  # type: ignore[type-arg]  # takes no argume
     class Meta:
         model = TopicExample
         fields = ("text", "language")
+        widgets: ClassVar = {"text": UnfoldAdminTextareaWidget(attrs={"rows": 2})}
 
     def save(self, commit: bool = True) -> TopicExample:
         """A new text has a new meaning: the worker embeds it again."""
@@ -161,7 +162,7 @@ class ExpertiseForm(forms.ModelForm):  # type: ignore[type-arg]
 class ExpertiseInline(TabularInline):
     model = Expertise
     form = ExpertiseForm
-    raw_id_fields = ("person",)
+    autocomplete_fields = ("person",)
     ordering = ("-level", "person__name")
     extra = 0
     tab = True
@@ -185,7 +186,7 @@ class TopicAdmin(ModelAdmin):
     list_select_related = ("lead",)
     search_fields = ("slug", "name_nl", "name_en", "mail_key")
     prepopulated_fields: ClassVar = {"slug": ["name_en"]}
-    raw_id_fields = ("lead",)
+    autocomplete_fields = ("lead",)
     inlines = (ExpertiseInline, ExampleInline)
     fields = (
         ("name_nl", "name_en"),
@@ -220,7 +221,7 @@ class Standing(admin.SimpleListFilter):
     parameter_name = "standing"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [("open", _("open")), ("overdue", _("overdue")), ("desk", _("waits for the desk"))]
+        return [("open", _("Open")), ("overdue", _("Overdue")), ("desk", _("Waits for the desk"))]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Question]) -> QuerySet[Question]:
         wanted = standing(clock.now()).get(self.value() or "")

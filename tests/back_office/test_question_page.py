@@ -69,6 +69,13 @@ def test_the_press_needs_a_token_of_the_page(quiet_cast: Cast, office: dict[str,
     assert strict.post(path, {"topic": quiet_cast.topic.pk}).status_code == 403
 
 
+@pytest.mark.parametrize("path", ["/admin/", "/accounts/login/code/"])
+def test_browsers_say_where_a_press_comes_from(path: str, office: dict[str, Client]) -> None:
+    """Under `no-referrer` they send `Origin: null` with every form, and Django's CSRF check refuses it: nothing works."""
+    client = office["duty_desk"] if path == "/admin/" else Client()
+    assert client.get(path)["Referrer-Policy"] in {"same-origin", "strict-origin-when-cross-origin"}
+
+
 @pytest.mark.parametrize("role", ["programme_manager", "employee", "expert"])
 def test_nobody_else_presses(role: str, office: dict[str, Client], quiet_cast: Cast, triage: Question) -> None:
     assert "What is this question about?" not in shown(office[role], triage)
