@@ -168,6 +168,13 @@ class ExpertiseInline(TabularInline):
     tab = True
     verbose_name_plural = _("experts")
 
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """Without the icons that add or edit a person: they push the row off a phone's screen, and HR does that."""
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if db_field.name == "person":
+            field.widget.can_add_related = field.widget.can_change_related = field.widget.can_view_related = False
+        return field
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[Expertise]:
         rows: QuerySet[Expertise] = super().get_queryset(request).select_related("person", "topic")
         return rows

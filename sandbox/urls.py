@@ -6,9 +6,10 @@ from sandbox import views
 
 urlpatterns = [
     path("", views.page, name="sandbox"),
-    path("state", views.state),
-    path("text", views.text),
-    path("mail", views.mail),
-    path("reply", views.reply),
-    path("clock", views.move_clock),
+    path("state", views.state, name="sandbox_state"),
+    path("letters", views.letters, name="sandbox_letters"),
+    path("text", views.text, name="sandbox_text"),
+    path("mail", views.mail, name="sandbox_mail"),
+    path("reply", views.reply, name="sandbox_reply"),
+    path("clock", views.move_clock, name="sandbox_clock"),
 ]
