@@ -1,23 +1,20 @@
 """The one API: sign-in, routers and the one error shape."""
 
-import logging
 from typing import Any
 
-from django.db import OperationalError, connection
+from django.db import OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
-from backend import health
+from backend import busy, health
 from backend.errors import Refusal
 from backend.manners import PROBLEM_TYPE, JsonParser, problem
 from notifications.api import router as notifications_router
 from people.api import router as people_router
 from people.bearer import Bearer
 from questions.api import router as questions_router
-
-log = logging.getLogger(__name__)
 
 VERSION = "1.0.0"
 
@@ -87,7 +84,4 @@ def not_found(request: HttpRequest, error: Http404) -> HttpResponse:
 
 @api.exception_handler(OperationalError)
 def database_busy(request: HttpRequest, error: OperationalError) -> HttpResponse:
-    """A lock that took too long, or a database that is restarting: nothing was done, asking again is safe."""
-    log.warning("database busy path=%s error=%s", request.path, error)
-    connection.close()
-    return problem(503, "busy", _("Busy. Try again in a moment."), headers={"Retry-After": "2"})
+    return busy.response(request, error)

@@ -7,6 +7,7 @@ secret or provider stops the start with a sentence that names the variable.
 
 import base64
 import hashlib
+import os
 import secrets
 from contextlib import suppress
 from pathlib import Path
@@ -20,6 +21,9 @@ from backend import embedded
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = Env()
+for _name in ("DATABASE_URL", "REDIS_URL", "EMAIL_URL", "ALLOWED_HOSTS", "WEB_PORT", "MAIL_IN_PORT", "TRUST_PROXY"):
+    if not os.environ.get(_name, "x").strip():
+        del os.environ[_name]  # compose files pass what is unset as empty
 
 ENVIRONMENT = env.str("ENVIRONMENT", "development")
 if ENVIRONMENT not in {"development", "test", "production"}:
@@ -75,8 +79,12 @@ CSRF_TRUSTED_ORIGINS = [PUBLIC_BASE_URL]
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.bool("TRUST_PROXY", False) else None
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _public.scheme == "https"
 SECURE_HSTS_SECONDS = 31_536_000 if PRODUCTION and _public.scheme == "https" else 0
-SECURE_REFERRER_POLICY = "no-referrer"  # pages' addresses are secrets: they must not travel to other sites
+# Pages' addresses may be secrets and must not travel to other sites; with "no-referrer" browsers would hide from our own
+# forms too where they come from, and Django would refuse them. Secret pages say no-referrer themselves.
+SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
+# The proxy in front redirects to https; HSTS for subdomains and preloading are its owner's to decide.
+SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W008", "security.W021"]
 
 # --- PostgreSQL and Valkey -------------------------------------------------------------------------------------------
 DATABASE_URL = env.str("DATABASE_URL", "")
@@ -119,7 +127,7 @@ if not TWILIO_AUTH_TOKEN:
     raise ImproperlyConfigured("TWILIO_AUTH_TOKEN must be set: without it anybody could forge a message")
 
 # --- mail ------------------------------------------------------------------------------------------------------------
-# EMAIL_URL is smtp://user:password@host:port, smtp+tls://… or anymail+postmark:// (any of Anymail's providers).
+# EMAIL_URL: smtp://user:password@host:port, submission://… (STARTTLS), smtps://… or anymail+postmark:// (any of Anymail's).
 MAIL_DOMAIN = _required_in_production("MAIL_DOMAIN", "vragen.vonkmobiel.example")
 MAIL_FROM_NAME = env.str("MAIL_FROM_NAME", "CEO-app")
 DEFAULT_FROM_EMAIL = f"{MAIL_FROM_NAME} <app@{MAIL_DOMAIN}>"
@@ -137,6 +145,8 @@ if EMAIL_URL.startswith("anymail+"):
         raise ImproperlyConfigured("ANYMAIL_WEBHOOK_SECRET must be set: without it anybody could forge a mail")
 else:
     _mail = env.dj_email_url("EMAIL_URL", EMAIL_URL or f"smtp://127.0.0.1:{SANDBOX_SMTP_PORT}")
+    if "EMAIL_BACKEND" not in _mail:
+        raise ImproperlyConfigured("EMAIL_URL must begin with smtp, smtps, submission or anymail+PROVIDER")
     EMAIL_BACKEND = _mail["EMAIL_BACKEND"]
     EMAIL_HOST, EMAIL_PORT = _mail["EMAIL_HOST"], _mail["EMAIL_PORT"]
     EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _mail["EMAIL_HOST_USER"], _mail["EMAIL_HOST_PASSWORD"]
@@ -193,6 +203,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
+    "backend.busy.Middleware",
 ]
 ROOT_URLCONF = "backend.urls"
 WSGI_APPLICATION = "backend.wsgi.application"

@@ -4,7 +4,7 @@ from django.conf import settings
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.urls import include, path
+from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 
 from backend.api import api
@@ -21,10 +21,10 @@ urlpatterns = [
     path("", front_door),
     path("api/v1/", api.urls),
     path("_allauth/", include("allauth.headless.urls")),
-    path("accounts/", include("allauth.urls")),
+    path("accounts/", include("people.urls")),
     path("admin/login/", RedirectView.as_view(pattern_name="account_request_login_code", query_string=True)),
     path("admin/", admin.site.urls),
-    path("q/<str:friend_key>", question_views.friend_page, name="friend_page"),
+    re_path(r"^q/(?P<friend_key>[\w-]{16,32})$", question_views.friend_page, name="friend_page"),
     path("a/<str:token>", question_views.answer_page, name="answer_page"),
     path("webhooks/twilio/sms", notification_views.twilio_sms),
     path("webhooks/twilio/status/<uuid:delivery_id>", notification_views.twilio_status),

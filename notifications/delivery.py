@@ -152,7 +152,7 @@ def mark_sent(delivery_id: UUID, provider_id: str) -> bool:
             pk=delivery_id, state__in=[State.LEASED, State.UNKNOWN, State.DUE], sent_at__isnull=True
         ).update(state=State.SENT, provider_id=provider_id, sent_at=clock.real(), lease_until=None, error="")
         Delivery.objects.filter(pk=delivery_id, provider_id="").update(provider_id=provider_id)
-        Delivery.objects.filter(pk=delivery_id, is_secret=True, state=State.SENT).update(body="")
+        Delivery.objects.filter(pk=delivery_id, is_secret=True, state=State.SENT).update(body="", subject="")
     return bool(sent)
 
 
@@ -189,7 +189,7 @@ def note_status(delivery_id: UUID, provider_id: str, status: str, error: str = "
 
 def _wipe_secret(delivery: Delivery) -> None:
     if delivery.is_secret:
-        Delivery.objects.filter(pk=delivery.pk).update(body="")
+        Delivery.objects.filter(pk=delivery.pk).update(body="", subject="")
 
 
 def reclaim_lost() -> int:

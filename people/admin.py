@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin, TabularInline
 
 from backend import clock
+from people import lifecycle
 from people.models import Absence, AccessToken, Person, Role, Team, WorkingHours
 
 
@@ -44,6 +45,11 @@ class PersonAdmin(ModelAdmin):
     exclude = ("password", "last_login")
     inlines = (WorkingHoursInline, AbsenceInline)
     list_per_page = 50
+
+    def save_model(self, request: HttpRequest, obj: Person, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        if not obj.is_active:
+            lifecycle.left(obj)
 
     def has_delete_permission(self, request: HttpRequest, obj: Person | None = None) -> bool:
         """People leave (`left_on`); what they did stays."""

@@ -98,6 +98,12 @@ class Person(AbstractBaseUser):
         if not {"email", "mobile"}.isdisjoint(kwargs.get("update_fields") or {"email"}):
             addresses.register(self.pk, email=self.email, sms=self.mobile)
 
+    def get_full_name(self) -> str:
+        return self.name
+
+    def get_short_name(self) -> str:
+        return self.first_name
+
     @property
     def first_name(self) -> str:
         return self.name.split(" ")[0]

@@ -87,8 +87,8 @@ def _back_to_triage(question: Question) -> None:
     if Assignment.objects.filter(question=question, state__in=Assignment.OPEN).exists():
         return
     if question.mark_back_in_triage():
-        record(question, "triage", reason="not_my_topic")
-        routing.tell_desk(question, "question_needs_a_topic")
+        event = record(question, "triage", reason="not_my_topic")
+        routing.tell_desk(question, "question_needs_a_topic", occasion=event.pk)
 
 
 @transaction.atomic

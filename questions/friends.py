@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 from backend import clock
 from backend.errors import Invalid, Refusal
 from notifications import delivery
+from notifications.models import Delivery
 from questions import answering, words
 from questions.models import FriendAddress, Question, record
 
@@ -116,4 +117,9 @@ def purge() -> int:
     closed = Question.objects.filter(state__in=["closed", "withdrawn"]).filter(
         events__kind__in=["closed", "withdrawn"], events__at__lt=before
     )
-    return FriendAddress.objects.filter(question__in=closed).delete()[0]
+    going = list(FriendAddress.objects.filter(question__in=closed))
+    for friend in going:  # where it was sent to is the address too
+        sent = Delivery.objects.filter(channel=friend.channel, to=friend.value, person__isnull=True)
+        sent.update(to="", body="", subject="")
+        friend.delete()
+    return len(going)

@@ -20,7 +20,7 @@ from notifications.notify import notify
 from people.models import Absence, Person, Role, WorkingHours
 from questions import calendars, topics, words
 from questions.calendars import OFFICE_WEEK, Span, Week
-from questions.models import Assignment, Expertise, Question, Round, Workload, record
+from questions.models import Assignment, Event, Expertise, Question, Round, Workload, record
 
 HOPS_MAX = 5
 AROUND_THE_CLOCK = timedelta(hours=24)  # a span longer than this has no end worth telling
@@ -127,8 +127,9 @@ def _choose_topic(question: Question, at: datetime) -> bool:
     if choice.topic is None:
         question.topic_confidence = choice.confidence
         question.mark_triage(choice.guesses)
-        record(question, "triage", confidence=round(choice.confidence, 3), guesses=[str(g) for g in choice.guesses])
-        tell_desk(question, "question_needs_a_topic")
+        guesses = [str(guess) for guess in choice.guesses]
+        event = record(question, "triage", confidence=round(choice.confidence, 3), guesses=guesses)
+        tell_desk(question, "question_needs_a_topic", occasion=event.pk)
         return False
     question.mark_routing(choice.topic, confidence=choice.confidence, chosen_by="examples", at=at)
     record(question, "topic_chosen", topic=choice.topic.slug, by="examples", confidence=round(choice.confidence, 3))
@@ -137,12 +138,12 @@ def _choose_topic(question: Question, at: datetime) -> bool:
 
 def _offer(question: Question, at: datetime) -> None:
     candidates = candidates_for(question, at)
-    hops = Assignment.objects.filter(round=question.current_round, is_swarm=False).count()
+    hops = _hops(question)
     if not candidates or hops >= HOPS_MAX:
         reason = "hops" if hops >= HOPS_MAX else "nobody"
         if question.state != Question.State.UNSTAFFED:
-            record(question, "unstaffed", reason=reason)
-            tell_desk(question, "question_unstaffed")
+            event = record(question, "unstaffed", reason=reason)
+            tell_desk(question, "question_unstaffed", occasion=event.pk)
         question.mark_unstaffed(at + TRY_AGAIN)
         return
     ranked = rank(candidates, now=at, due_at=_latest_start(question.current_round, at), language=question.language)
@@ -154,6 +155,13 @@ def _offer(question: Question, at: datetime) -> None:
         question.mark_queued(at + TRY_AGAIN)  # a slot that becomes free looks for it at once
     else:
         question.mark_unstaffed(at + TRY_AGAIN)
+
+
+def _hops(question: Question) -> int:
+    """Offers made in this round; the desk's choice of a topic starts the count anew."""
+    made = Assignment.objects.filter(round=question.current_round, is_swarm=False)
+    chosen = Event.objects.filter(question=question, kind="topic_chosen", data__by="desk").order_by("-id").first()
+    return made.filter(offered_at__gte=chosen.at).count() if chosen else made.count()
 
 
 def _latest_start(round_: Round, at: datetime) -> datetime:
@@ -343,14 +351,15 @@ def desk_people() -> list[Person]:
     return list(Person.objects.present().filter(roles__contains=[Role.DUTY_DESK]))
 
 
-def tell_desk(question: Question, event: str, *, urgent: bool = False) -> None:
-    """Everybody of the duty desk hears it, once a round and event."""
+def tell_desk(question: Question, event: str, *, urgent: bool = False, occasion: int = 0) -> None:
+    """Everybody of the duty desk hears it, once a round, event and occasion."""
+    link = f"{settings.PUBLIC_BASE_URL}/admin/questions/question/{question.pk}/change/"
     for person in desk_people():
         notify(
             person,
-            key=f"round:{question.current_round_id}:{event}:{person.pk}",
+            key=f"round:{question.current_round_id}:{event}:{occasion}:{person.pk}",
             event=event,
             subject_key=question.subject_key,
             urgent=urgent,
-            **words.for_desk(question, person, event, f"{settings.PUBLIC_BASE_URL}/admin/"),
+            **words.for_desk(question, person, event, link),
         )

@@ -42,7 +42,7 @@ def _secret_page(view: View) -> View:
 @_secret_page
 def friend_page(request: HttpRequest, friend_key: str) -> HttpResponse:
     """The friend reads the answer, says whether it helped, or leaves an address for a `direct` answer."""
-    question = Question.objects.select_related("current_round", "asker").filter(friend_key=friend_key[:32]).first()
+    question = Question.objects.select_related("current_round", "asker").filter(friend_key=friend_key).first()
     if question is None:
         raise Http404
     language = request.GET.get("lang", question.language)

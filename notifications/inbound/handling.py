@@ -83,7 +83,7 @@ def _reply(message: InboundMessage, outcome: Outcome) -> None:
             "reply_key": message.reply_key if person else "",
         }
     delivery.enqueue(
-        key=f"inbound:{message.pk}:reply",
+        key=f"inbound:{message.pk}:{outcome.state}",
         channel=message.channel,
         to=message.sender,
         person=person,

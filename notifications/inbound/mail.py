@@ -34,10 +34,15 @@ def parse(raw: bytes) -> EmailMessage:
     return email.message_from_bytes(raw, policy=policy.default)
 
 
+def _storable(text: str) -> str:
+    """Without what PostgreSQL cannot keep: NUL, and the lone surrogates that stand for bytes of no charset."""
+    return text.encode("utf-8", "replace").decode().replace("\x00", "")
+
+
 def _header(parsed: EmailMessage, name: str) -> str:
     """A header as text; a broken one is an empty one."""
     try:
-        return str(parsed.get(name, "") or "")
+        return _storable(str(parsed.get(name, "") or ""))
     except Exception:  # noqa: BLE001 — the standard library raises many kinds on rubbish
         return ""
 
@@ -67,7 +72,7 @@ def _sender(parsed: EmailMessage) -> str:
         found = getaddresses([str(value) for value in parsed.get_all("From", [])])
     except Exception:  # noqa: BLE001
         return ""
-    values = [value.lower() for _name, value in found if "@" in value]
+    values = [_storable(value).lower() for _name, value in found if "@" in value]
     return values[0] if len(values) == 1 else ""
 
 
@@ -96,7 +101,7 @@ def is_automatic(parsed: EmailMessage) -> bool:
 
 def written_text(parsed: EmailMessage) -> str:
     """What the person wrote: without what they quoted and without their signature."""
-    text = _plain_body(parsed).replace("\r\n", "\n").replace("\x00", "")
+    text = _storable(_plain_body(parsed)).replace("\r\n", "\n")
     own, *quoted = ABOVE_THIS_LINE.split(text, maxsplit=1)
     return _without_quotes(ATTRIBUTION.sub("", own) if quoted else own).strip()
 

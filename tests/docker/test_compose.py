@@ -1,7 +1,7 @@
 """The docker folder says what the product is: its variables are the settings', its commands are the processes'.
 
 There is no docker engine where tests run, and no YAML reader among the packages: services and commands stand in the file
-in a shape that a few lines can read, and a docker client with compose reads all of it where there is one.
+in a shape that a few lines can read.
 """
 
 import itertools

@@ -164,3 +164,13 @@ def test_only_what_the_person_wrote_is_read(raw: str, start: str) -> None:
 def test_a_mail_that_is_only_html_is_read() -> None:
     raw = b"From: a@b.example\r\nContent-Type: text/html; charset=utf-8\r\n\r\n<p>Het <b>klopt</b> zo.</p>"
     assert written_text(parse(raw)) == "Het klopt zo."
+
+
+def test_a_sender_in_no_charset_does_not_come_back_for_ever(cast: Cast) -> None:
+    import smtplib
+
+    raw = b"From: \xff\xfe <x\x00\xff@y.example>\r\nMessage-ID: <\xff\x00@y>\r\nSubject: \xff\r\n\r\nHallo\x00\xff"
+    with smtplib.SMTP("127.0.0.1", settings.MAIL_IN_PORT, timeout=10) as server:
+        server.sendmail("x@y.example", [f"vraag@{settings.MAIL_DOMAIN}"], raw)
+    work()
+    assert InboundMessage.objects.get().state == "quarantined"

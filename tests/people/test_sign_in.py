@@ -84,3 +84,13 @@ def test_a_code_dies_after_three_wrong_tries(cast: Cast) -> None:
 def test_nobody_signs_up(cast: Cast) -> None:
     response = Client().post("/_allauth/app/v1/auth/signup", {"email": "new@vonkmobiel.example"}, "application/json")
     assert response.status_code in {400, 403, 404}
+
+
+def test_with_a_dead_valkey_sign_in_says_try_again(cast: Cast, settings: Any) -> None:
+    from backend import embedded
+
+    dead = {**settings.CACHES["default"], "LOCATION": f"redis://127.0.0.1:{embedded.free_port()}/0"}
+    settings.CACHES = {"default": dead}
+    response = ask_code(phone=str(cast.alice.mobile))
+    assert (response.status_code, response.json()["code"]) == (503, "busy")
+    assert response["Retry-After"]

@@ -46,8 +46,9 @@ const timeOrDay = (at) => (day(at) === day(now()) ? time(at) : `${day(at)} ${tim
 function span(ms) {
   const seconds = Math.max(0, Math.floor(ms / 1000));
   const [days, hours, minutes] = [Math.floor(seconds / 86400), Math.floor(seconds / 3600), Math.floor(seconds / 60)];
-  if (hours >= 48) return `${days} ${say.day} ${hours % 24} ${say.hour}`;
-  if (hours) return `${hours} ${say.hour} ${minutes % 60} ${say.minute}`;
+  const both = (more, moreWord, less, lessWord) => (less ? `${more} ${moreWord} ${less} ${lessWord}` : `${more} ${moreWord}`);
+  if (hours >= 48) return both(days, say.day, hours % 24, say.hour);
+  if (hours) return both(hours, say.hour, minutes % 60, say.minute);
   return minutes >= 5 ? `${minutes} ${say.minute}` : `${minutes} ${say.minute} ${seconds % 60} ${say.second}`;
 }
 
@@ -306,11 +307,11 @@ function makeCard(person) {
   return { element, update };
 }
 
-/** Those on stage first, then friends, then everybody by name. */
+/** The two of the first steps, then friends, then everybody by name. */
 function showPeople() {
   const wanted = $("find").value.trim().toLowerCase();
   const fits = (person) => [person.name, person.team, person.mobile, person.email, ...person.role_names].join(" ").toLowerCase().includes(wanted);
-  const rank = (person) => ([setup.asker, setup.expert].includes(person.number) ? 0 : person.isFriend ? 1 : 2);
+  const rank = (person) => (person.number === setup.asker ? 0 : person.number === setup.expert ? 1 : person.isFriend ? 2 : 3);
   const rows = people.filter(fits).sort((a, b) => rank(a) - rank(b));
   for (const person of rows) if (!cards.has(person.number)) cards.set(person.number, makeCard(person));
   const elements = rows.map((person) => cards.get(person.number).element);
@@ -438,6 +439,17 @@ function measure(text) {
   return { odd, segments, left: part - used };
 }
 
+const TICKS = { queued: "clock", waiting: "clock", sent: "check", delivered: "checks", passed: "check" };
+
+/** How far a message is: a tick for the eye, words for everybody else. */
+function drawTick(element, state) {
+  const words = say.status[state] || state;
+  element.className = `tick ${state}`;
+  element.title = words;
+  element.dataset.status = state;
+  element.replaceChildren(...(TICKS[state] ? [icon(TICKS[state]), hidden(words)] : [words]));
+}
+
 const size = (count) => (count === 1 ? say.segment : fill(say.segments, { count }));
 const drafts = new Map();
 
@@ -497,11 +509,10 @@ function makePhone(address) {
     const known = drawn.get(letter.id);
     if (known.state === letter.status) return;
     known.state = letter.status;
-    const words = say.status[letter.status] || letter.status;
-    const tick = { queued: "clock", waiting: "clock", sent: "check", delivered: "checks", passed: "check" }[letter.status];
     const details = [time(letter.at), size(letter.segments), letter.is_gsm ? null : "UCS-2"].filter(Boolean).join(" · ");
-    known.meta.title = `${details} · ${words}`;
-    known.meta.replaceChildren(details, h("span", { class: `tick ${letter.status}` }, tick ? icon(tick) : words, tick ? hidden(words) : null));
+    const tick = h("span");
+    drawTick(tick, letter.status);
+    known.meta.replaceChildren(details, tick);
   }
   function update() {
     clock.textContent = time(now());
@@ -589,10 +600,10 @@ function makeMailbox(address) {
   const element = deviceFrame(address, `mailbox-${address}`, "mailbox", h("div", { class: "window" }, title, h("div", { class: "columns" }, list, pane)));
 
   function drawRow(letter) {
-    const sent = h("small", { class: "state" });
+    const sent = h("span", { class: "tick" });
     const button = h("button", { type: "button", "data-testid": incoming(letter) ? "mail-item" : "mail-sent", onclick: () => choose(letter.id) },
-      h("span", { class: "line" }, incoming(letter) ? null : hidden(`${say.sent_mail}: `), h("b", {}, letter.subject || say.no_subject), h("time", { datetime: letter.at }, timeOrDay(letter.at))),
-      h("small", { class: "preview" }, incoming(letter) ? null : "↩ ", snippet(letter)), incoming(letter) ? null : sent);
+      h("span", { class: "line" }, incoming(letter) ? null : hidden(`${say.sent_mail}: `), h("b", {}, letter.subject || say.no_subject), h("time", { datetime: letter.at }, timeOrDay(letter.at)), sent),
+      h("small", { class: "preview" }, incoming(letter) ? null : "↩ ", snippet(letter)));
     const item = h("li", { class: incoming(letter) ? "got" : "own" }, button);
     rows.set(letter.id, { item, button, sent });
     list.prepend(item);
@@ -606,16 +617,16 @@ function makeMailbox(address) {
       const isUnread = Boolean(unread.get(address)?.has(letter.id));
       item.classList.toggle("unread", isUnread);
       button.setAttribute("aria-current", String(letter.id === current));
-      if (!incoming(letter)) sent.textContent = say.status[letter.status] || letter.status;
+      if (!incoming(letter) && sent.dataset.status !== letter.status) drawTick(sent, letter.status);
     }
     if (!all.length && loaded.has(address) && !list.firstChild) list.append(h("li", { class: "empty" }, say.no_mail));
-    if (!chosenByHand && loaded.has(address) && current === null && !narrow()) {
+    if (!chosenByHand && loaded.has(address) && current === null && isRoomy()) {
       const last = all.filter(incoming).at(-1);
       if (last) choose(last.id, { byHand: false });
       else if (!pane.firstChild) pane.replaceChildren(h("p", { class: "empty" }, say.no_choice));
     }
   }
-  const narrow = () => element.clientWidth > 0 && element.clientWidth < 400;
+  const isRoomy = () => element.clientWidth >= 400; // as page.css has it; 0 while it is not on screen
 
   function choose(id, { byHand = true } = {}) {
     current = id;
@@ -671,11 +682,14 @@ function plainMail(letter) {
   return h("div", { class: "plain", tabindex: "0", "data-testid": "mail-body" }, linked(parts[0]), parts.length > 1 ? h("span", { class: "quoted" }, parts.slice(1).join("")) : null);
 }
 
+/** A reply address is 32 digits long; the first few tell it apart. */
+const brief = (address) => address.replace(/^(.{8}).{12,}@/, "$1…@");
+
 function reader(letter, back) {
-  const meta = [`${incoming(letter) ? say.from : say.to}: ${letter.other}`, timeOrDay(letter.at), letter.copies > 1 ? fill(say.copies, { count: letter.copies }) : null];
+  const meta = [`${incoming(letter) ? say.from : say.to}: ${brief(letter.other)}`, timeOrDay(letter.at), letter.copies > 1 ? fill(say.copies, { count: letter.copies }) : null];
   return [
     h("div", { class: "subject" }, h("button", { type: "button", class: "icon back", "aria-label": say.back, onclick: back }, icon("back")),
-      h("div", {}, h("h3", { tabindex: "-1" }, letter.subject || say.no_subject), h("p", { class: "meta" }, meta.filter(Boolean).join(" · ")))),
+      h("div", {}, h("h3", { tabindex: "-1" }, letter.subject || say.no_subject), h("p", { class: "meta", title: letter.other }, meta.filter(Boolean).join(" · ")))),
     letter.html && incoming(letter) ? mailFrame(letter) : plainMail(letter),
     incoming(letter) ? replier(letter) : null,
   ].filter(Boolean);
@@ -814,6 +828,7 @@ function trackBody(question, isThreadOpen, remember) {
   const by = (source) => say.by[source] || source;
   const aside = { triage: say.no_topic, unstaffed: say.unstaffed, waiting_for_asker: say.waits_asker }[question.state];
   const offered = reached >= 2 || (reached < 0 && question.expert);
+  const when = (place) => at(place) || (place === 3 ? at(4) : null); // an answer to an offer takes it, too
   const details = [
     [personLink(question.asker, { mail: question.source === "email" }), ` ${by(question.source)}`],
     question.topic ? [h("span", { class: "topic" }, question.topic.name)] : [],
@@ -823,12 +838,12 @@ function trackBody(question, isThreadOpen, remember) {
     question.answer?.helped === true ? [say.helped] : question.answer?.helped === false ? [say.not_helped] : [],
   ];
   const steps = say.steps.map((name, place) => {
-    const isDone = place <= reached || (reached < 0 && Boolean(at(place)));
+    const isDone = place <= reached || (reached < 0 && Boolean(when(place)));
     const isNow = place === reached && question.unanswered;
     const label = place === 5 && question.state === "closed" ? say.closed : name;
     return h("li", { class: [isDone ? "done" : "", isNow ? "current" : "", isNow && aside ? "stuck" : ""].join(" ").trim(), "aria-current": isNow ? "step" : null },
       h("span", { class: "node", "aria-hidden": "true" }, isDone && !isNow ? icon("check") : null),
-      h("div", {}, h("span", { class: "name" }, label, isDone && at(place) ? h("time", { datetime: at(place) }, timeOrDay(at(place))) : null),
+      h("div", {}, h("span", { class: "name" }, label, isDone && when(place) ? h("time", { datetime: when(place) }, timeOrDay(when(place))) : null),
         isDone && details[place].length ? h("div", { class: "detail" }, details[place]) : null, isNow && aside ? h("div", { class: "detail" }, aside) : null));
   });
   const thread = h("details", { open: isThreadOpen }, h("summary", { "data-focus": "thread" }, fill(say.thread, { count: question.events.length })),
@@ -963,8 +978,9 @@ function begin() {
   expanded = asked.question;
   showStage();
   for (const person of people.filter((one) => one.email && one.roles.some((role) => ["administrator", "duty_desk"].includes(role))).sort((a, b) => Number(b.roles.includes("administrator")) - Number(a.roles.includes("administrator"))).slice(0, 3)) {
-    $("signins").append(h("li", {}, h("code", {}, person.email), h("small", {}, person.role_names.join(" · ")),
-      h("button", { type: "button", class: "small", onclick: () => { closePops(); openDevice(person.email); } }, icon("mail"), fill(say.mailbox_of, { name: person.name.split(" ")[0] }))));
+    const label = fill(say.open_mailbox, { name: person.name });
+    $("signins").append(h("li", {}, h("span", { class: "who" }, h("b", {}, person.name), h("small", {}, person.role_names.join(" · ")), h("code", {}, person.email)),
+      h("button", { type: "button", class: "icon", "aria-label": label, title: label, onclick: () => { closePops(); openDevice(person.email); } }, icon("mail"))));
   }
 }
 
