@@ -24,7 +24,6 @@ WHO = {  # how each program can be told from its command line
     "web": b"granian",
     "mail-in": b"receive_mail",
     "sandbox": b"manage.py\0sandbox",
-    "valkey": b"valkey-server",
 }
 
 
@@ -78,6 +77,9 @@ class Stack:
                 os.kill(pid, signal.SIGKILL)
 
     def pids(self, who: str) -> list[int]:
+        if who == "valkey":  # it writes its title over its environment, so that it cannot be told by that
+            pid = embedded._valkey_pid(self.var)
+            return [pid] if pid else []
         found = []
         for entry in Path("/proc").glob("[0-9]*"):
             try:
