@@ -85,9 +85,7 @@ const byAddress = new Map(); // phone number or mail address → person
 const letters = new Map(); // address → Map(id → letter)
 const loaded = new Set(); // addresses whose history is here
 const unread = new Map(Object.entries(memory.get("unread", {})).map(([address, ids]) => [address, new Set(ids)]));
-const arrived = new Set(); // ids of the letters that came while we watched
-let born = 0; // the newest letter when we began to watch
-let newest = null; // the newest letter seen; null before the first look
+let newest = null; // id of the newest letter seen; null before the first look
 let questions = [];
 let ahead = 0; // how far the product's clock has been moved, ms
 let skew = 0; // the product's now minus this browser's, ms
@@ -193,30 +191,26 @@ async function look() {
 }
 
 function take(state) {
-  if (state.is_stale) { location.reload(); return; }
   setClock(state.clock);
   if (state.people) {
-    born = state.newest;
     learn(state.people);
     for (const box of state.boxes) meet(box.address);
   }
   const isFirst = newest === null;
   newest = state.newest;
-  const fresh = state.letters.filter((letter) => !arrived.has(letter.id));
-  fresh.forEach(arrive);
+  state.letters.forEach(arrive);
   changed(state.changes);
   questions = state.questions;
   if (isFirst) begin();
   saveUnread();
-  if (state.people || fresh.some((letter) => !cards.has(owner(letter.address).number))) showPeople();
+  if (state.people || state.letters.some((letter) => !cards.has(owner(letter.address).number))) showPeople();
   showBadges();
   showQuestions();
   showTour();
-  for (const letter of fresh) devices.get(letter.address)?.update();
+  for (const letter of state.letters) devices.get(letter.address)?.update();
 }
 
 function arrive(letter) {
-  arrived.add(letter.id);
   meet(letter.address);
   keep(letter);
   if (!incoming(letter)) return;
@@ -234,9 +228,6 @@ function announce(letter) {
 }
 
 function changed(changes) {
-  // Numbers are given out before rows are written, so a lower one may appear after a higher one: go back for it.
-  const missed = Object.keys(changes).map(Number).filter((id) => id > born && !arrived.has(id));
-  if (missed.length) newest = Math.min(...missed) - 1;
   for (const [address, all] of letters) {
     let touched = false;
     for (const [id, letter] of all) {
@@ -389,19 +380,13 @@ function showStage() {
   devices.get(active)?.update();
 }
 
-let stripShape = "";
 /** On a small screen: one button per open device. */
 function showStrip() {
-  const shape = JSON.stringify([active, ...open.map((address) => [address, unread.get(address)?.size || 0])]);
-  if (shape === stripShape) return;
-  stripShape = shape;
   $("strip").replaceChildren(...open.map((address) => {
     const count = unread.get(address)?.size || 0;
     const label = fill(isPhone(address) ? say.phone_of : say.mailbox_of, { name: owner(address).name });
-    const choose = h("button", { type: "button", "aria-label": label, "aria-current": String(address === active), onclick: () => openDevice(address) },
+    return h("button", { type: "button", "aria-label": label, "aria-current": String(address === active), onclick: () => openDevice(address) },
       icon(isPhone(address) ? "phone" : "mail"), owner(address).name.split(" ")[0], count ? h("span", { class: "badge" }, String(count)) : null);
-    const close = h("button", { type: "button", class: "close", "aria-label": `${say.close}: ${label}`, onclick: () => closeDevice(address) }, icon("close"));
-    return h("span", { class: address === active ? "on" : "" }, choose, address === active ? close : null);
   }));
 }
 
@@ -416,7 +401,7 @@ function deviceFrame(address, testid, className, ...content) {
   const what = person.isFriend ? say.outside : [person.team, ...(person.role_names || []), !person.email && person.mobile ? say.sms_only : null].filter(Boolean).join(" · ");
   return h("article", { class: `device ${className}`, "data-testid": testid, "data-address": address, "aria-label": label },
     h("header", {}, avatar(person.name, person.isFriend ? "friend" : ""),
-      h("span", { class: "who" }, h("b", { role: "heading", "aria-level": "2" }, person.name), h("small", {}, what)),
+      h("span", { class: "who" }, h("b", {}, person.name), h("small", {}, what)),
       other ? h("button", { type: "button", class: "icon", title: otherLabel, "aria-label": otherLabel, onclick: () => openDevice(other) }, icon(isPhone(address) ? "mail" : "phone")) : null,
       h("button", { type: "button", class: "icon", title: say.close, "aria-label": `${say.close}: ${label}`, onclick: () => closeDevice(address) }, icon("close"))),
     ...content);
