@@ -89,7 +89,8 @@ SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W008", "security.W021"]
 # --- PostgreSQL and Valkey -------------------------------------------------------------------------------------------
 DATABASE_URL = env.str("DATABASE_URL", "")
 REDIS_URL = env.str("REDIS_URL", "")
-EMBEDDED = not DATABASE_URL or not REDIS_URL
+EMBEDDED_POSTGRES, EMBEDDED_VALKEY = not DATABASE_URL, not REDIS_URL
+EMBEDDED = EMBEDDED_POSTGRES or EMBEDDED_VALKEY
 if EMBEDDED:
     if PRODUCTION:
         raise ImproperlyConfigured("DATABASE_URL and REDIS_URL must be set in production")

@@ -11,6 +11,7 @@ from backend.ring import ring
 from notifications import delivery
 from notifications.notify import settle
 from people.models import Person, Role
+from questions import rounds
 from questions.masking import masked
 from questions.models import Question, Topic, TopicExample, record
 
@@ -56,6 +57,7 @@ def choose_topic(desk_person: Person, question_id: UUID, topic: Topic) -> Questi
     minutes = _minutes_waited(question)
     question.mark_routing(topic, confidence=None, chosen_by=Question.TopicChosenBy.DESK, at=at)
     record(question, "topic_chosen", actor=desk_person, at=at, topic=topic.slug, by="desk", minutes=minutes)
+    rounds.adopt_promise(question, topic)
     if not question.is_confidential:
         _teach(question, topic)
     settle(desk_person, question.subject_key)

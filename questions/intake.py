@@ -1,6 +1,6 @@
 """A question comes in, is taken back, or comes back."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -9,15 +9,14 @@ from django.utils.translation import gettext as _
 
 from backend import clock
 from backend.errors import Invalid, NotFound, Refusal
-from backend.ids import clear_code, uuid7
+from backend.ids import clear_code
 from backend.ring import ring
 from notifications import item_codes
 from notifications.notify import notify
 from people.models import Person
-from questions import links, promise, routing, words
-from questions.models import TEXT_CHARACTERS, Assignment, Question, Round, Topic, record
+from questions import links, promise, rounds, routing, words
+from questions.models import TEXT_CHARACTERS, Assignment, Question, Topic, record
 
-DEFAULT_PROMISE = timedelta(hours=24)
 KEYS = UUID("0b8c6a1e-6f0e-4c57-9c2d-0d9c3f1f5a11")  # namespace: a message's key gives its question's id
 REFERENCE_LENGTH = 4
 REFERENCE_TRIES = 8
@@ -79,7 +78,7 @@ def submit(
             received_at=received_at,
             route_at=received_at,
         )
-        if not _save(question, topic):  # the same request in parallel was faster
+        if not _save(question):  # the same request in parallel was faster
             return _known(asker, pk) or question
         record(question, "received", actor=asker, at=received_at, source=source)
         item_codes.open_for(asker, f"question:{question.pk}", words.label(question))
@@ -100,10 +99,9 @@ def _route_task() -> Any:
     return route_one
 
 
-def _save(question: Question, topic: Topic | None) -> bool:
+def _save(question: Question) -> bool:
     """Insert the question and its round, under a reference nobody has. False when its id exists already."""
-    hours = timedelta(hours=topic.promise_hours) if topic else DEFAULT_PROMISE
-    round_ = _new_round(question, 1, question.received_at, hours)
+    round_ = rounds.new_round(question, 1, question.received_at)
     question.current_round = round_
     for attempt in range(REFERENCE_TRIES):
         question.reference = "Q-" + clear_code(REFERENCE_LENGTH + attempt // 3)
@@ -118,12 +116,6 @@ def _save(question: Question, topic: Topic | None) -> bool:
             if Question.objects.filter(pk=question.pk).exists():
                 return False
     raise RuntimeError("no free reference found")
-
-
-def _new_round(question: Question, number: int, started_at: datetime, hours: timedelta) -> Round:
-    due_at = started_at + hours
-    first = promise.step_at(started_at, due_at, promise.REMIND)
-    return Round(id=uuid7(), question=question, number=number, started_at=started_at, due_at=due_at, next_step_at=first)
 
 
 def mine(asker: Person, question_id: UUID) -> Question:
@@ -171,8 +163,7 @@ def reopen(question: Question, at: datetime, *, actor: Person | None = None) -> 
     """Once: a new round with a new promise, the old verdict stays. False when it was reopened before. Needs the lock."""
     if question.current_round.number >= ROUNDS_MAX:
         return False
-    hours = timedelta(hours=question.topic.promise_hours) if question.topic else DEFAULT_PROMISE
-    round_ = _new_round(question, question.current_round.number + 1, at, hours)
+    round_ = rounds.new_round(question, question.current_round.number + 1, at)
     round_.save(force_insert=True)
     if not question.mark_reopened(round_, at):
         return False

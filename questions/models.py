@@ -310,7 +310,7 @@ class Round(models.Model):
     verdict = models.CharField(max_length=8, choices=Verdict, default="", blank=True)
     settled_at = models.DateTimeField(null=True, blank=True)  # when the answer's message came in, or due_at for a breach
     is_answered = models.BooleanField(default=False)
-    steps_done = models.PositiveSmallIntegerField(default=0)  # of promise.STEPS
+    steps_done = models.PositiveSmallIntegerField(default=0)  # of rounds.STEPS
     next_step_at = models.DateTimeField(null=True, blank=True)  # due row of the promise; null when it rests
 
     class Meta:

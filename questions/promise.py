@@ -1,7 +1,8 @@
 """The promise: an answer within the topic's hours after the message was received, and what happens on the way.
 
-Steps belong to the round and each happens once: ½ remind, ¾ swarm, 9⁄10 duty desk, 1 breach. `next_step` is pure. The
-sweep claims due rows; after an outage only the highest step reached speaks, the skipped ones are recorded.
+Steps belong to the round and each happens once: ½ remind, ¾ swarm, 9⁄10 duty desk, 1 breach. When they are due is pure
+arithmetic, in `rounds`. The sweep claims due rows; after an outage only the highest step reached speaks, the skipped ones
+are recorded.
 """
 
 import logging
@@ -16,36 +17,14 @@ from notifications.models import Address, ItemCode
 from notifications.notify import notify
 from questions import calendars, routing, words
 from questions.models import Assignment, Question, Round, record
+from questions.rounds import BREACH, DESK, NAMES, REMIND, SWARM, next_step, step_at
 
 log = logging.getLogger(__name__)
 
-STEPS = (0.5, 0.75, 0.9, 1.0)  # share of the time that has passed
-REMIND, SWARM, DESK, BREACH = 1, 2, 3, 4  # `steps_done` after each
-NAMES = {REMIND: "reminded", SWARM: "swarmed", DESK: "desk_told", BREACH: "breached"}
 SWARM_SIZE = 2
 LOOK_AGAIN = timedelta(seconds=30)
 BROKEN_ROW_PAUSE = timedelta(minutes=1)
 ANSWER_WORK = timedelta(hours=4)  # what an asker is told to expect after a breach, in the holder's working time
-
-
-def step_at(started_at: datetime, due_at: datetime, step: int) -> datetime:
-    """When step 1–4 is reached."""
-    return due_at if step == BREACH else started_at + (due_at - started_at) * STEPS[step - 1]
-
-
-def next_step(started_at: datetime, due_at: datetime, steps_done: int, now: datetime) -> tuple[int, datetime | None]:
-    """The highest step reached by `now` (0 for none beyond `steps_done`), and when to look again (None after the last).
-
-    Answered exactly at `due_at` is kept, so the breach is reached only after it.
-    """
-    reached = max((step for step in NAMES if _passed(step_at(started_at, due_at, step), step, now)), default=0)
-    after = max(reached, steps_done)
-    following = step_at(started_at, due_at, after + 1) if after < BREACH else None
-    return (reached if reached > steps_done else 0), following
-
-
-def _passed(at: datetime, step: int, now: datetime) -> bool:
-    return now > at if step == BREACH else now >= at
 
 
 def due_ids(limit: int) -> list[UUID]:

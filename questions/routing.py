@@ -18,7 +18,7 @@ from backend.ring import ring
 from notifications import item_codes
 from notifications.notify import notify
 from people.models import Absence, Person, Role, WorkingHours
-from questions import calendars, topics, words
+from questions import calendars, rounds, topics, words
 from questions.calendars import OFFICE_WEEK, Span, Week
 from questions.models import Assignment, Event, Expertise, Question, Round, Workload, record
 
@@ -133,6 +133,7 @@ def _choose_topic(question: Question, at: datetime) -> bool:
         return False
     question.mark_routing(choice.topic, confidence=choice.confidence, chosen_by="examples", at=at)
     record(question, "topic_chosen", topic=choice.topic.slug, by="examples", confidence=round(choice.confidence, 3))
+    rounds.adopt_promise(question, choice.topic)
     return True
 
 

@@ -239,14 +239,19 @@ def _whole_number(value: str | None) -> int | None:
 def _first_look() -> dict[str, Any]:
     boxes = list(Letter.objects.values("address", "channel").annotate(newest=Max("id")).order_by("address"))
     newest = max((box["newest"] for box in boxes), default=0)
-    return {"people": _people(), "boxes": boxes, "letters": [], "changes": {}, "newest": newest}
+    return {"people": _people(), "boxes": boxes, "letters": [], "changes": {}, "newest": newest, "is_stale": False}
 
 
 def _since(since: int) -> dict[str, Any]:
     rows = list(Letter.objects.filter(id__gt=since).order_by("id")[:LETTERS_MAX])
     known = Letter.objects.filter(id__lte=since).order_by("-id").values_list("id", "status", "copies")[:CHANGES_MAX]
     changes = {pk: {"status": status, "copies": copies} for pk, status, copies in known}
-    return {"letters": [_letter(row) for row in rows], "changes": changes, "newest": rows[-1].pk if rows else since}
+    return {
+        "letters": [_letter(row) for row in rows],
+        "changes": changes,
+        "newest": rows[-1].pk if rows else since,
+        "is_stale": since > 0 and not rows and since not in changes,  # a number we never gave: another database
+    }
 
 
 def _people() -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ from django.db import connection
 
 from backend import clock
 from notifications.models import Notification
-from questions import promise
+from questions import promise, rounds
 from questions.models import Event, Question, Round
 from tests.conftest import Cast, api, ask, in_parallel, later, mail, offer_of, reply_to, text, texts, work
 
@@ -33,7 +33,7 @@ DUE = START + timedelta(hours=24)
 def test_the_highest_step_reached_and_when_to_look_again(
     hours: float, done: int, reached: int, following: float | None
 ) -> None:
-    found = promise.next_step(START, DUE, done, START + timedelta(hours=hours))
+    found = rounds.next_step(START, DUE, done, START + timedelta(hours=hours))
     assert found == (reached, None if following is None else START + timedelta(hours=following))
 
 
@@ -47,8 +47,8 @@ def test_each_step_happens_once_however_often_the_sweep_runs(cast: Cast) -> None
         later(hours=1)
         in_parallel(3, lambda _n: promise.run_due())
     work()
-    steps = [kind for kind in _kinds(question) if kind in promise.NAMES.values()]
-    assert sorted(steps) == sorted(promise.NAMES.values())
+    steps = [kind for kind in _kinds(question) if kind in rounds.NAMES.values()]
+    assert sorted(steps) == sorted(rounds.NAMES.values())
     assert Notification.objects.filter(event="promise_broken").count() == 1
 
 
@@ -146,3 +146,16 @@ def test_a_row_that_breaks_does_not_keep_the_others_waiting(cast: Cast) -> None:
     promise.run_due()
     assert "reminded" not in _kinds(first)
     assert "reminded" in _kinds(second)
+
+
+@pytest.mark.parametrize("hours", [4, 48])
+def test_a_topic_that_promises_other_hours_is_held_to_them(cast: Cast, hours: int) -> None:
+    cast.topic.promise_hours = hours
+    cast.topic.save()
+    question = ask(cast.alice)
+    round_ = Round.objects.get()
+    assert round_.due_at - round_.started_at == timedelta(hours=hours)
+    later(hours=hours / 2, seconds=1)
+    work()
+    assert "reminded" in _kinds(question)
+    assert "swarmed" not in _kinds(question)

@@ -64,8 +64,9 @@ class Command(BaseCommand):
             return
         self._say("starting PostgreSQL and Valkey")
         running = embedded.start(settings.VAR_DIR)
-        known = {settings.DATABASE_URL, settings.REDIS_URL}
-        if not {running.database_url, running.redis_url} & known:
+        moved_database = settings.EMBEDDED_POSTGRES and running.database_url != settings.DATABASE_URL
+        moved_redis = settings.EMBEDDED_VALKEY and running.redis_url != settings.REDIS_URL
+        if moved_database or moved_redis:
             os.execv(sys.executable, [sys.executable, *sys.argv])  # noqa: S606 — this very command
 
     def _run(self, *, demo: bool, play: bool, throwaway: bool) -> None:
@@ -108,10 +109,10 @@ class Command(BaseCommand):
         """A database or Valkey that was killed comes back by itself."""
         while settings.EMBEDDED and not stop.wait(1.0):
             try:
-                if not embedded.valkey_alive(settings.VAR_DIR):
+                if settings.EMBEDDED_VALKEY and not embedded.valkey_alive(settings.VAR_DIR):
                     self._say("Valkey is gone; starting it again")
                     embedded.start_valkey(settings.VAR_DIR)
-                if not embedded.postgres_alive(settings.VAR_DIR):
+                if settings.EMBEDDED_POSTGRES and not embedded.postgres_alive(settings.VAR_DIR):
                     self._say("PostgreSQL is gone; starting it again")
                     embedded.start_postgres(settings.VAR_DIR)
             except embedded.ServiceFailed as error:

@@ -12,7 +12,7 @@ from django.db import transaction
 from backend import clock
 from people import roster
 from people.models import Person
-from questions import answering, intake, promise, routing, topics
+from questions import answering, intake, rounds, routing, topics
 from questions.models import Assignment, Expertise, Question, Round, Topic, TopicExample, Workload
 
 FOLDER = Path(__file__).resolve().parent.parent.parent / "demo"
@@ -91,8 +91,8 @@ def _forget_past_steps(question: Question) -> None:
     """Mark the steps that lie in the past as done; only what is still ahead will speak."""
     round_ = question.current_round
     now = clock.now()
-    done = sum(promise.step_at(round_.started_at, round_.due_at, step) <= now for step in (1, 2, 3))
-    following = promise.step_at(round_.started_at, round_.due_at, done + 1)
+    done = sum(rounds.step_at(round_.started_at, round_.due_at, step) <= now for step in (1, 2, 3))
+    following = rounds.step_at(round_.started_at, round_.due_at, done + 1)
     Round.objects.filter(pk=round_.pk).update(steps_done=done, next_step_at=following)
     round_.refresh_from_db()
 

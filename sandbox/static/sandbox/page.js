@@ -85,7 +85,9 @@ const byAddress = new Map(); // phone number or mail address → person
 const letters = new Map(); // address → Map(id → letter)
 const loaded = new Set(); // addresses whose history is here
 const unread = new Map(Object.entries(memory.get("unread", {})).map(([address, ids]) => [address, new Set(ids)]));
-let newest = null; // id of the newest letter seen; null before the first look
+const arrived = new Set(); // ids of the letters that came while we watched
+let born = 0; // the newest letter when we began to watch
+let newest = null; // the newest letter seen; null before the first look
 let questions = [];
 let ahead = 0; // how far the product's clock has been moved, ms
 let skew = 0; // the product's now minus this browser's, ms
@@ -191,26 +193,30 @@ async function look() {
 }
 
 function take(state) {
+  if (state.is_stale) { location.reload(); return; }
   setClock(state.clock);
   if (state.people) {
+    born = state.newest;
     learn(state.people);
     for (const box of state.boxes) meet(box.address);
   }
   const isFirst = newest === null;
   newest = state.newest;
-  state.letters.forEach(arrive);
+  const fresh = state.letters.filter((letter) => !arrived.has(letter.id));
+  fresh.forEach(arrive);
   changed(state.changes);
   questions = state.questions;
   if (isFirst) begin();
   saveUnread();
-  if (state.people || state.letters.some((letter) => !cards.has(owner(letter.address).number))) showPeople();
+  if (state.people || fresh.some((letter) => !cards.has(owner(letter.address).number))) showPeople();
   showBadges();
   showQuestions();
   showTour();
-  for (const letter of state.letters) devices.get(letter.address)?.update();
+  for (const letter of fresh) devices.get(letter.address)?.update();
 }
 
 function arrive(letter) {
+  arrived.add(letter.id);
   meet(letter.address);
   keep(letter);
   if (!incoming(letter)) return;
@@ -224,10 +230,13 @@ function arrive(letter) {
 function announce(letter) {
   const { name } = owner(letter.address);
   const words = fill(isPhone(letter.address) ? say.fresh_sms : say.fresh_mail, { name, subject: letter.subject });
-  if (Date.now() < keenUntil + KEEN_FOR_MS) toast(words, "", () => openDevice(letter.address, letter.id));
+  if (Date.now() < keenUntil + KEEN_FOR_MS) toast(words, "", letter);
 }
 
 function changed(changes) {
+  // Numbers are given out before rows are written, so a lower one may appear after a higher one: go back for it.
+  const missed = Object.keys(changes).map(Number).filter((id) => id > born && !arrived.has(id));
+  if (missed.length) newest = Math.min(...missed) - 1;
   for (const [address, all] of letters) {
     let touched = false;
     for (const [id, letter] of all) {
@@ -261,12 +270,14 @@ function trouble(text) {
   box.hidden = !text;
 }
 
-function toast(text, kind = "", onclick = null) {
-  const made = h(onclick ? "button" : "div", { class: `toast ${kind}`, type: onclick ? "button" : null }, text);
-  if (onclick) made.addEventListener("click", () => { made.remove(); onclick(); });
+/** A note that goes by itself; with a letter it is a button that opens it. */
+function toast(text, kind = "", letter = null) {
+  const open = letter && (() => openDevice(letter.address, letter.id));
+  const made = h(letter ? "button" : "div", { class: `toast ${kind}`, type: letter ? "button" : null, "data-for": letter?.address, onclick: open || (() => made.remove()) },
+    letter ? icon(isPhone(letter.address) ? "phone" : "mail") : null, text);
   $("toasts").append(made);
   while ($("toasts").children.length > 3) $("toasts").firstChild.remove();
-  setTimeout(() => made.remove(), onclick ? 7000 : 4500);
+  setTimeout(() => made.remove(), letter ? 7000 : 4500);
 }
 
 /** For screen readers only; the eye sees the same in the list. */
@@ -353,6 +364,7 @@ function openDevice(address, letterId = null, { quiet = false } = {}) {
     loadHistory(address);
   }
   active = address;
+  for (const made of document.querySelectorAll(`[data-for="${CSS.escape(address)}"]`)) made.remove();
   showStage();
   if (quiet) return;
   showTab("stage");
@@ -380,13 +392,19 @@ function showStage() {
   devices.get(active)?.update();
 }
 
+let stripShape = "";
 /** On a small screen: one button per open device. */
 function showStrip() {
+  const shape = JSON.stringify([active, ...open.map((address) => [address, unread.get(address)?.size || 0])]);
+  if (shape === stripShape) return;
+  stripShape = shape;
   $("strip").replaceChildren(...open.map((address) => {
     const count = unread.get(address)?.size || 0;
     const label = fill(isPhone(address) ? say.phone_of : say.mailbox_of, { name: owner(address).name });
-    return h("button", { type: "button", "aria-label": label, "aria-current": String(address === active), onclick: () => openDevice(address) },
-      icon(isPhone(address) ? "phone" : "mail"), owner(address).name.split(" ")[0], count ? h("span", { class: "badge" }, String(count)) : null);
+    const choose = h("button", { type: "button", "aria-label": label, "aria-current": String(address === active), onclick: () => openDevice(address) },
+      icon(isPhone(address) ? "phone" : "mail"), owner(address).isFriend ? say.friend : owner(address).name.split(" ")[0], count ? h("span", { class: "badge" }, String(count)) : null);
+    const close = h("button", { type: "button", class: "close", "aria-label": `${say.close}: ${label}`, onclick: () => closeDevice(address) }, icon("close"));
+    return h("span", { class: address === active ? "on" : "" }, choose, address === active ? close : null);
   }));
 }
 
@@ -401,7 +419,7 @@ function deviceFrame(address, testid, className, ...content) {
   const what = person.isFriend ? say.outside : [person.team, ...(person.role_names || []), !person.email && person.mobile ? say.sms_only : null].filter(Boolean).join(" · ");
   return h("article", { class: `device ${className}`, "data-testid": testid, "data-address": address, "aria-label": label },
     h("header", {}, avatar(person.name, person.isFriend ? "friend" : ""),
-      h("span", { class: "who" }, h("b", {}, person.name), h("small", {}, what)),
+      h("span", { class: "who" }, h("b", { role: "heading", "aria-level": "2" }, person.name), h("small", {}, what)),
       other ? h("button", { type: "button", class: "icon", title: otherLabel, "aria-label": otherLabel, onclick: () => openDevice(other) }, icon(isPhone(address) ? "mail" : "phone")) : null,
       h("button", { type: "button", class: "icon", title: say.close, "aria-label": `${say.close}: ${label}`, onclick: () => closeDevice(address) }, icon("close"))),
     ...content);
