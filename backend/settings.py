@@ -241,7 +241,7 @@ STATIC_ROOT = VAR_DIR / "static"
 if not PRODUCTION:
     STATIC_ROOT.mkdir(parents=True, exist_ok=True)  # stays empty: files are found where they lie
 WHITENOISE_USE_FINDERS = not PRODUCTION
-WHITENOISE_AUTOREFRESH = False
+WHITENOISE_AUTOREFRESH = not PRODUCTION  # a file that is edited is served as it is now
 
 # --- people and sign-in ----------------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "people.Person"

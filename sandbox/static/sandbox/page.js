@@ -6,7 +6,7 @@ const setup = JSON.parse(document.getElementById("setup").textContent);
 const say = setup.words;
 const LOCALE = setup.language === "nl" ? "nl-NL" : "en-GB";
 const ZONE = "Europe/Amsterdam"; // what the product's own texts use
-const POLL_MS = 1000, POLL_KEEN_MS = 300, POLL_HIDDEN_MS = 15000, POLL_LOST_MAX_MS = 15000, KEEN_FOR_MS = 6000;
+const POLL_MS = 1000, POLL_KEEN_MS = 300, POLL_HIDDEN_MS = 15000, POLL_LOST_MAX_MS = 15000, KEEN_FOR_MS = 6000, FOLLOW_FOR_MS = 12000;
 const OPEN_MAX = 6;
 const $ = (id) => document.getElementById(id);
 
@@ -151,7 +151,7 @@ async function act(path, body) {
       method: "POST", body: JSON.stringify(body), headers: { "Content-Type": "application/json", "X-CSRFToken": csrf() },
     });
     const found = await response.json().catch(() => ({}));
-    if (response.ok) { keen(); return found; }
+    if (response.ok) { keen(path !== "clock"); return found; }
     toast(found.error || say.refused, "bad");
   } catch {
     toast(say.lost, "bad");
@@ -159,10 +159,12 @@ async function act(path, body) {
   return null;
 }
 
-let keenUntil = 0, lostMs = 0, timer = 0, asking = false;
+let keenUntil = 0, followUntil = 0, lostMs = 0, timer = 0, asking = false;
 
-function keen() {
+/** Somebody did something: ask often for a while, and tell whom it reached (a moved clock reaches too many). */
+function keen(follow) {
   keenUntil = Date.now() + KEEN_FOR_MS;
+  if (follow) followUntil = Date.now() + FOLLOW_FOR_MS;
   later(60);
 }
 
@@ -226,11 +228,11 @@ function arrive(letter) {
   else if (!isPhone(letter.address)) status(fill(say.fresh_mail, { name: owner(letter.address).name, subject: letter.subject }));
 }
 
-/** A person elsewhere got something: a note that opens their device, when they are part of what is going on. */
+/** A person elsewhere got something after what was just done here: a note that opens their device. */
 function announce(letter) {
   const { name } = owner(letter.address);
   const words = fill(isPhone(letter.address) ? say.fresh_sms : say.fresh_mail, { name, subject: letter.subject });
-  if (Date.now() < keenUntil + KEEN_FOR_MS) toast(words, "", letter);
+  if (Date.now() < followUntil) toast(words, "", letter);
 }
 
 function changed(changes) {
@@ -945,6 +947,7 @@ function setClock(clock) {
 }
 
 async function moveClock(hours) {
+  followUntil = 0;
   const moved = await act("clock", { hours });
   if (!moved) return;
   setClock(moved);
