@@ -181,15 +181,13 @@ def handle_again(message_id: UUID) -> bool:
 
     It keeps the time it came in: a promise that it starts counts from then.
     """
-    from notifications.tasks import handle_inbound  # tasks import the handlers
-
     moved = (
         InboundMessage.objects.filter(pk=message_id, state=InboundMessage.State.QUARANTINED)
         .exclude(raw=b"")
         .update(state=InboundMessage.State.RECEIVED, attempts=0, due_at=clock.now(), reason="", handled_at=None)
     )
     if moved:
-        ring(handle_inbound, str(message_id))
+        ring("notifications.tasks.handle_inbound", str(message_id))
     return bool(moved)
 
 

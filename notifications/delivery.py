@@ -8,7 +8,7 @@ for what it has, does not know it. Times are real time here (leases, provider qu
 import logging
 import random
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -17,7 +17,6 @@ from django.db import connection, transaction
 from django.db.models import F, Q
 
 from backend import clock
-from backend.ring import ring
 from notifications import addresses, planning
 from notifications.channels import TryLater, Undeliverable, Unknown
 from notifications.channels import email as email_channel
@@ -31,35 +30,9 @@ BATCH = 20
 ATTEMPTS_MAX = 8
 BACKOFF_FIRST_SECONDS = 5
 BACKOFF_MAX_SECONDS = 900
-LIFETIME = timedelta(hours=36)
 FINAL = frozenset({State.DELIVERED, State.UNDELIVERED, State.FAILED, State.CANCELLED, State.SUPPRESSED, State.EXPIRED})
 
 SEND: dict[str, Callable[[Delivery], str]] = {Channel.EMAIL: email_channel.send, Channel.SMS: sms_channel.send}
-
-
-def enqueue(*, key: str, channel: str, to: str, body: str, lifetime: timedelta = LIFETIME, **fields: Any) -> Delivery:
-    """Put one message into the queue and ring; with a `key` that came before, the first message is returned.
-
-    `fields` are Delivery's: subject, link, link_text, reply_key, in_reply_to, person, notification, language, is_secret.
-    """
-    from notifications.tasks import send_due  # tasks import this module
-
-    at = clock.real()
-    delivery, fresh = Delivery.objects.get_or_create(
-        key=key,
-        defaults={
-            "channel": channel,
-            "to": to,
-            "body": body,
-            "created_at": at,
-            "due_at": at,
-            "expires_at": at + lifetime,
-            **fields,
-        },
-    )
-    if fresh:
-        ring(send_due)
-    return delivery
 
 
 def send_due(limit: int = BATCH) -> int:
@@ -232,11 +205,3 @@ def _resolve(delivery: Delivery) -> None:
         mark_sent(delivery.pk, provider_id)
     else:
         Delivery.objects.filter(pk=delivery.pk, state=State.UNKNOWN).update(state=State.DUE, due_at=clock.real())
-
-
-def cancel_for(subject_key: str, *, event: str | None = None, at: datetime | None = None) -> int:
-    """Take back what is not on its way yet about this subject (it was acted on elsewhere)."""
-    rows = Delivery.objects.filter(notification__subject_key=subject_key, state=State.DUE, attempts=0)
-    if event:
-        rows = rows.filter(notification__event=event)
-    return rows.update(state=State.CANCELLED, finished_at=at or clock.real())

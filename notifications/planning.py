@@ -3,7 +3,7 @@ when the first fails. Nobody is lost from sight: when every link has failed the 
 
 from typing import Any
 
-from notifications import addresses
+from notifications import addresses, outbox
 from notifications.models import Channel, Delivery, Notification
 
 
@@ -47,8 +47,6 @@ def _exhaust(notification: Notification) -> None:
 
 
 def _queue(notification: Notification, channel: str) -> None:
-    from notifications.delivery import enqueue  # delivery asks this module what follows a failure
-
     words: dict[str, Any] = (
         {"body": notification.sms_text or notification.title}
         if channel == Channel.SMS
@@ -61,7 +59,7 @@ def _queue(notification: Notification, channel: str) -> None:
             "in_reply_to": notification.in_reply_to,
         }
     )
-    enqueue(
+    outbox.enqueue(
         key=f"{notification.key}:{channel}",
         channel=channel,
         to=addresses.open_channels(notification.person_id)[channel],

@@ -15,7 +15,7 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 
 from backend.ids import uuid7
-from notifications import delivery
+from notifications import outbox
 from notifications.models import Channel
 from people.models import AccessToken, Person
 
@@ -91,7 +91,7 @@ class AccountAdapter(DefaultAccountAdapter):
         self._send(person, Channel.EMAIL, email, subject=subject, body=body)
 
     def _send(self, person: Person, channel: str, to: str, **words: str) -> None:
-        delivery.enqueue(
+        outbox.enqueue(
             key=f"sign-in:{uuid7()}",
             channel=channel,
             to=to,

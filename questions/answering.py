@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from backend import clock
 from backend.errors import Invalid, NotFound, Refusal
-from notifications import delivery, item_codes
+from notifications import item_codes, outbox
 from notifications.models import Delivery, ItemCode
 from notifications.notify import notify, settle
 from people.models import Person
@@ -229,7 +229,7 @@ def send_to_friend(question: Question) -> None:
     friend = FriendAddress.objects.filter(question=question, confirmed_at__isnull=False).first()
     if question.answer_mode != "direct" or given is None or friend is None or question.is_unanswered:
         return
-    delivery.enqueue(
+    outbox.enqueue(
         key=friend_key(given.pk),
         channel=friend.channel,
         to=friend.value,

@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from backend import clock
 from backend.errors import Invalid, NotAllowed, NotFound, Refusal
 from backend.ring import ring
-from notifications import delivery
+from notifications import outbox
 from notifications.notify import settle
 from people.models import Person, Role
 from questions import rounds
@@ -36,9 +36,6 @@ def choose_topic(desk_person: Person, question_id: UUID, topic: Topic) -> Questi
     Locks the question: of two people at once one gets it. Raises NotAllowed, NotFound, Invalid for a topic that is not
     in use, NotInTriage.
     """
-    # Function-level import: tasks import routing, which imports this module's neighbours.
-    from questions.tasks import route_one
-
     if not may_choose(desk_person):
         raise NotAllowed(_("Only the duty desk chooses topics."))
     question = (
@@ -62,8 +59,8 @@ def choose_topic(desk_person: Person, question_id: UUID, topic: Topic) -> Questi
         _teach(question, topic)
     settle(desk_person, question.subject_key)
     for event in TOLD.values():
-        delivery.cancel_for(question.subject_key, event=event)  # colleagues need not look any more
-    ring(route_one, str(question.pk))
+        outbox.cancel_for(question.subject_key, event=event)  # colleagues need not look any more
+    ring("questions.tasks.route_one", str(question.pk))
     return question
 
 

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 
 from backend import clock
 from backend.errors import Invalid, Refusal
-from notifications import delivery
+from notifications import outbox
 from notifications.models import Delivery
 from questions import answering, words
 from questions.models import FriendAddress, Question, record
@@ -74,7 +74,7 @@ def ask_code(question: Question, address: str) -> FriendAddress:
             "asked_at": clock.now(),
         },
     )
-    delivery.enqueue(
+    outbox.enqueue(
         key=f"question:{question.pk}:friend-code:{friend.codes_sent}",
         channel=channel,
         to=value,

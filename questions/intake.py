@@ -1,7 +1,6 @@
 """A question comes in, is taken back, or comes back."""
 
 from datetime import datetime
-from typing import Any
 from uuid import UUID, uuid5
 
 from django.db import IntegrityError, transaction
@@ -82,7 +81,7 @@ def submit(
             return _known(asker, pk) or question
         record(question, "received", actor=asker, at=received_at, source=source)
         item_codes.open_for(asker, f"question:{question.pk}", words.label(question))
-        ring(_route_task(), str(question.pk))
+        ring("questions.tasks.route_one", str(question.pk))
     return question
 
 
@@ -91,12 +90,6 @@ def _known(asker: Person, pk: UUID) -> Question | None:
     if known is not None and known.asker_id != asker.pk:
         raise IdTaken(_("This id is taken."))
     return known
-
-
-def _route_task() -> Any:
-    from questions.tasks import route_one  # tasks import this module's neighbours
-
-    return route_one
 
 
 def _save(question: Question) -> bool:
@@ -169,5 +162,5 @@ def reopen(question: Question, at: datetime, *, actor: Person | None = None) -> 
         return False
     record(question, "reopened", actor=actor, at=at, round=round_.number)
     item_codes.open_for(question.asker, question.subject_key, words.label(question))
-    ring(_route_task(), str(question.pk))
+    ring("questions.tasks.route_one", str(question.pk))
     return True

@@ -230,8 +230,6 @@ def take_slot(person_id: UUID) -> bool:
 
 def free_slot(person_id: UUID) -> None:
     """Give a place back and look at once whether a queued question can have it, the nearest promise first."""
-    from questions.tasks import route_one  # tasks import this module
-
     Workload.objects.filter(person_id=person_id, open_count__gt=0).update(open_count=F("open_count") - 1)
     waiting = (
         Question.objects.filter(state=Question.State.ROUTING, route_at__isnull=False)
@@ -242,7 +240,7 @@ def free_slot(person_id: UUID) -> None:
     )
     if waiting:
         Question.objects.filter(pk=waiting, route_at__isnull=False).update(route_at=clock.now())
-        ring(route_one, str(waiting))
+        ring("questions.tasks.route_one", str(waiting))
 
 
 def make_offer(question: Question, expert: Ranked, at: datetime, *, is_swarm: bool) -> Assignment:
@@ -321,12 +319,10 @@ def end_assignment(assignment: Assignment, state: str, at: datetime, *, decline_
 
 def pass_on(question: Question, at: datetime) -> None:
     """Nobody has it any more (declined, expired): back to routing, unless a swarm still holds it."""
-    from questions.tasks import route_one  # tasks import this module
-
     if Assignment.objects.filter(question=question, state__in=Assignment.OPEN).exists():
         return
     question.mark_back_in_routing(at)
-    ring(route_one, str(question.pk))
+    ring("questions.tasks.route_one", str(question.pk))
 
 
 def due_offers(limit: int) -> list[UUID]:

@@ -38,7 +38,7 @@ def carry_due() -> int:
 def _carry(letter: Letter) -> None:
     try:
         status = _step(letter)
-    except (requests.RequestException, OSError, smtplib.SMTPException) as error:
+    except (requests.RequestException, OSError, smtplib.SMTPException, ValueError) as error:
         _again(letter, str(error))
         return
     more = letter.direction == Letter.Direction.TO_PERSON and status in FOLLOWING

@@ -27,8 +27,6 @@ def store(channel: str, provider_id: str, *, sender: str, recipient: str, raw: b
 
     Call it outside a transaction: a business rule that fails later must not take the message with it.
     """
-    from notifications.tasks import handle_inbound  # tasks import the handlers, which import this module
-
     at = clock.now()
     message = InboundMessage(
         channel=channel,
@@ -44,7 +42,7 @@ def store(channel: str, provider_id: str, *, sender: str, recipient: str, raw: b
         stored = InboundMessage.objects.bulk_create([message], ignore_conflicts=True)
         fresh = InboundMessage.objects.filter(pk=stored[0].pk).exists()
         if fresh:
-            ring(handle_inbound, str(message.pk))
+            ring("notifications.tasks.handle_inbound", str(message.pk))
     return message.pk if fresh else None
 
 

@@ -12,7 +12,7 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 
 from backend import clock
-from notifications import delivery, inbound, segments
+from notifications import inbound, outbox, segments
 from notifications.inbound import mail, sms
 from notifications.inbound.outcome import Outcome
 from notifications.models import Channel, Delivery, InboundMessage
@@ -74,19 +74,20 @@ def _heard_enough(message: InboundMessage, outcome: Outcome) -> bool:
 
 def _reply(message: InboundMessage, outcome: Outcome) -> None:
     person = outcome.person
+    language = person.language if person else settings.LANGUAGE_CODE
     words: dict[str, Any] = {"body": segments.plain(outcome.reply)}
     if message.channel == Channel.EMAIL:
         words = {
             "body": outcome.reply,
-            "subject": mail.reply_subject(message),
+            "subject": mail.reply_subject(message, language),
             "in_reply_to": mail.message_id(message),
             "reply_key": message.reply_key if person else "",
         }
-    delivery.enqueue(
+    outbox.enqueue(
         key=f"inbound:{message.pk}:{outcome.state}",
         channel=message.channel,
         to=message.sender,
         person=person,
-        language=person.language if person else settings.LANGUAGE_CODE,
+        language=language,
         **words,
     )

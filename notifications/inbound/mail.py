@@ -80,8 +80,9 @@ def message_id(message: InboundMessage) -> str:
     return message.provider_id if message.provider_id.startswith("<") else ""
 
 
-def reply_subject(message: InboundMessage) -> str:
-    subject = " ".join(_header(parse(bytes(message.raw)), "Subject").split()) or _("Your message")
+def reply_subject(message: InboundMessage, language: str) -> str:
+    with translation.override(language):
+        subject = " ".join(_header(parse(bytes(message.raw)), "Subject").split()) or _("Your message")
     return subject[:180] if subject.lower().startswith("re:") else f"Re: {subject[:180]}"
 
 

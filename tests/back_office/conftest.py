@@ -7,7 +7,7 @@ from django.test import Client
 
 from backend import clock
 from backend.ids import uuid7
-from notifications import delivery
+from notifications import outbox
 from notifications.models import InboundMessage
 from notifications.notify import notify
 from people.models import Person
@@ -67,7 +67,7 @@ def a_topic(cast: Cast, number: int) -> None:
 
 def a_delivery(cast: Cast, number: int) -> None:
     key = f"d{number}"
-    delivery.enqueue(key=key, channel="email", to=f"{number}@vonkmobiel.example", body="…", person=cast.bob)
+    outbox.enqueue(key=key, channel="email", to=f"{number}@vonkmobiel.example", body="…", person=cast.bob)
 
 
 def a_notification(cast: Cast, number: int) -> None:

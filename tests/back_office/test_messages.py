@@ -6,7 +6,7 @@ import pytest
 from django.contrib.admin.models import LogEntry
 from django.test import Client
 
-from notifications import delivery, inbound
+from notifications import inbound, outbox
 from notifications.inbound import handling
 from notifications.models import InboundMessage
 from questions.models import Question
@@ -21,7 +21,7 @@ def page_of(row: Any) -> str:
 
 
 def test_a_secret_is_shown_to_nobody(office: dict[str, Client], quiet_cast: Cast) -> None:
-    row = delivery.enqueue(
+    row = outbox.enqueue(
         key="s",
         channel="email",
         to="bob@vonkmobiel.example",
@@ -38,7 +38,7 @@ def test_a_secret_is_shown_to_nobody(office: dict[str, Client], quiet_cast: Cast
 
 
 def test_words_are_read_by_the_desk_and_links_by_nobody(office: dict[str, Client], quiet_cast: Cast) -> None:
-    row = delivery.enqueue(
+    row = outbox.enqueue(
         key="w",
         channel="email",
         to="bob@vonkmobiel.example",

@@ -1,5 +1,6 @@
 """A broker that is dead or hangs never fails a request; the sweep finds what was not rung."""
 
+import re
 import socket
 from collections.abc import Callable, Iterator
 
@@ -7,6 +8,7 @@ import pytest
 from django.conf import settings
 
 from backend import embedded, ring
+from backend.celery import app
 from questions.models import Question
 from tests.conftest import Cast, api, post, work
 
@@ -49,12 +51,10 @@ def test_with_a_hanging_broker_questions_are_accepted_and_handled(cast: Cast, br
 def test_a_ring_waits_for_the_commit(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
     from django.db import transaction
 
-    from questions.tasks import route_one
-
     rung: list[object] = []
     monkeypatch.setattr(ring, "_publish", lambda task, args: rung.append(args))
     with transaction.atomic():
-        ring.ring(route_one, "one")
+        ring.ring("questions.tasks.route_one", "one")
         assert rung == []
     assert rung == [("one",)]
 
@@ -65,8 +65,15 @@ def test_a_ring_reaches_the_broker(cast: Cast) -> None:
     client = redis.Redis.from_url(settings.REDIS_URL)
     client.delete("celery")
     ring._broken_until = 0.0
-    from questions.tasks import route_one
-
-    ring._publish(route_one, ("x",))
+    ring._publish("questions.tasks.route_one", ("x",))
     assert client.llen("celery") == 1
     client.close()
+
+
+def test_every_name_that_is_rung_or_timed_is_a_task() -> None:
+    app.loader.import_default_modules()
+    code = [path.read_text() for path in settings.BASE_DIR.glob("[npqr]*/**/*.py")]
+    rung = {name for text in code for name in re.findall(r'ring\("([\w.]+)"', text)}
+    timed = {entry["task"] for entry in app.conf.beat_schedule.values()}
+    assert rung
+    assert rung | timed <= set(app.tasks)

@@ -6,14 +6,14 @@ import pytest
 from django.conf import settings
 
 from backend import clock
-from notifications import delivery
+from notifications import delivery, outbox
 from notifications.models import Delivery, Notification
 from sandbox.models import Letter
 from tests.conftest import Cast, in_parallel, letters
 
 
 def _sms(cast: Cast, key: str = "one", body: str = "Hallo") -> Delivery:
-    return delivery.enqueue(key=key, channel="sms", to=str(cast.alice.mobile), body=body, person=cast.alice)
+    return outbox.enqueue(key=key, channel="sms", to=str(cast.alice.mobile), body=body, person=cast.alice)
 
 
 def _worker_died(row: Delivery) -> None:
@@ -78,7 +78,7 @@ def test_an_older_message_with_the_same_words_is_not_mistaken_for_the_lost_one(c
 def test_a_mail_is_sent_again_under_the_same_message_id(cast: Cast) -> None:
     from notifications.channels import email
 
-    row = delivery.enqueue(key="mail", channel="email", to=str(cast.bob.email), subject="S", body="B", person=cast.bob)
+    row = outbox.enqueue(key="mail", channel="email", to=str(cast.bob.email), subject="S", body="B", person=cast.bob)
     email.send(row)
     _worker_died(row)
     delivery.send_due()
@@ -119,7 +119,7 @@ def test_a_provider_that_is_down_is_tried_again_later(cast: Cast, monkeypatch: p
 
 
 def test_a_code_is_wiped_once_it_is_sent(cast: Cast) -> None:
-    row = delivery.enqueue(key="c", channel="sms", to=str(cast.alice.mobile), body="123456", is_secret=True)
+    row = outbox.enqueue(key="c", channel="sms", to=str(cast.alice.mobile), body="123456", is_secret=True)
     delivery.send_due()
     row.refresh_from_db()
     assert (row.state, row.body) == ("sent", "")

@@ -2,7 +2,6 @@
 
 from notifications.models import InboundMessage
 from questions.models import Question
-from questions.tasks import route_one  # noqa: F401 — the ring's target must be registered
 from tests.conftest import Cast, in_parallel, letters, mail, text, texts, work
 
 
