@@ -18,12 +18,11 @@ from django.utils.translation import gettext as _
 from ninja.parser import Parser
 from pydantic import AfterValidator, ConfigDict, Field, StringConstraints
 
-from backend.errors import Invalid, Refusal
+from backend.errors import Refusal
 
 PROBLEM_TYPE = "application/problem+json"
 PAGE_ITEMS = 20
 PAGE_ITEMS_MAX = 100
-SMALL_INT_MAX = 2_147_483_647
 
 
 class BadRequest(Refusal):
@@ -44,7 +43,6 @@ def _printable(value: str) -> str:
     return value
 
 
-Line = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True), AfterValidator(_printable)]
 ShortCode = Annotated[str, StringConstraints(min_length=1, max_length=40, pattern=r"^[a-z0-9_-]+$")]
 LongText = Annotated[
     str, StringConstraints(min_length=1, max_length=4000, strip_whitespace=True), AfterValidator(_printable)
@@ -174,9 +172,3 @@ def page(rows: Any, *, cursor: str | None, limit: int, time_field: str, show: Ca
     shown = found[:limit]
     more = encode_cursor(getattr(shown[-1], time_field), shown[-1].pk) if len(found) > limit else None
     return {"items": [show(row) for row in shown], "next_cursor": more}
-
-
-class InvalidInput(Invalid):
-    """Fields that are well-formed but not acceptable."""
-
-    code = "validation_failed"

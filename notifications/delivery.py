@@ -30,7 +30,6 @@ BATCH = 20
 ATTEMPTS_MAX = 8
 BACKOFF_FIRST_SECONDS = 5
 BACKOFF_MAX_SECONDS = 900
-FINAL = frozenset({State.DELIVERED, State.UNDELIVERED, State.FAILED, State.CANCELLED, State.SUPPRESSED, State.EXPIRED})
 
 SEND: dict[str, Callable[[Delivery], str]] = {Channel.EMAIL: email_channel.send, Channel.SMS: sms_channel.send}
 
@@ -38,13 +37,13 @@ SEND: dict[str, Callable[[Delivery], str]] = {Channel.EMAIL: email_channel.send,
 def send_due(limit: int = BATCH) -> int:
     """Send up to `limit` due messages; returns how many were taken. Safe to run in any number of workers."""
     reclaim_lost()
-    taken = _claim(limit)
+    taken = claim(limit)
     for delivery in taken:
         _attempt(delivery)
     return len(taken)
 
 
-def _claim(limit: int) -> list[Delivery]:
+def claim(limit: int) -> list[Delivery]:
     """Lease due rows, oldest first. SKIP LOCKED: two workers never wait for, or get, the same row."""
     at = clock.real()
     lease_until = at + timedelta(seconds=settings.DELIVERY_LEASE_SECONDS)

@@ -89,7 +89,7 @@ def test_a_mail_is_sent_again_under_the_same_message_id(cast: Cast) -> None:
 
 def test_a_worker_that_wakes_up_late_changes_nothing(cast: Cast) -> None:
     row = _sms(cast)
-    [taken] = delivery._claim(1)
+    [taken] = delivery.claim(1)
     Delivery.objects.filter(pk=row.pk).update(attempts=2)  # the lease ran out and somebody else has it
     delivery.finish(taken, "failed", error="late")
     row.refresh_from_db()
