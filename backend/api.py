@@ -15,6 +15,7 @@ from notifications.api import router as notifications_router
 from people.api import router as people_router
 from people.bearer import Bearer
 from questions.api import router as questions_router
+from questions.desk_api import router as desk_router
 
 VERSION = "1.0.0"
 
@@ -43,6 +44,7 @@ api = Api(
 )
 api.add_router("", people_router)
 api.add_router("", questions_router)
+api.add_router("", desk_router)
 api.add_router("", notifications_router)
 api.add_router("", health.router)
 

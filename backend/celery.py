@@ -22,8 +22,14 @@ def timetable(sender: Celery, **_: object) -> None:
         "questions.tasks.route_due",
         "questions.tasks.run_due_promises",
         "questions.tasks.expire_offers",
+        "questions.tasks.follow_up",
+        "people.tasks.begin_absences",
     ):
         # A tick that nobody picked up in time is worth nothing: the next one does the same work.
         sender.add_periodic_task(every, sender.signature(name), name=name, expires=max(every * 2, 10))
+    sender.add_periodic_task(
+        300, sender.signature("questions.tasks.refresh_forecasts"), name="questions.tasks.refresh_forecasts"
+    )
+    sender.add_periodic_task(300, sender.signature("questions.tasks.train_topics"), name="questions.tasks.train_topics")
     sender.add_periodic_task(3600, sender.signature("notifications.tasks.purge"), name="notifications.tasks.purge")
     sender.add_periodic_task(3600, sender.signature("questions.tasks.purge"), name="questions.tasks.purge")

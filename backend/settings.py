@@ -260,6 +260,11 @@ HEADLESS_CLIENTS = ("app",)
 HEADLESS_TOKEN_STRATEGY = "people.signin.OwnTokens"  # noqa: S105 — a class, not a secret
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "admin:index"
+# Speed and ratings of single people in the choice of an expert: only with the works council's consent.
+PERSONAL_SCORES = env.bool("PERSONAL_SCORES", False)
+# Whose national holidays are off for everybody who works Monday to Friday; empty for none.
+HOLIDAYS_COUNTRY = env.str("HOLIDAYS_COUNTRY", "NL")
+
 ACCESS_TOKEN_DAYS = env.int("ACCESS_TOKEN_DAYS", 90)
 
 UNFOLD = {

@@ -2,18 +2,22 @@
 
 import argparse
 import json
+import os
+import subprocess
+import sys
+import tempfile
 from collections.abc import Callable
 from typing import Any
 
 Figures = dict[str, Any]
 
 
-def run(doc: str, measure: Callable[[argparse.Namespace], Figures], **options: int) -> None:
-    """Read the options (`--name N`, whole numbers), measure, and print."""
-    parser = argparse.ArgumentParser(description=doc)
+def run(doc: str, measure: Callable[[argparse.Namespace], Figures], **options: int | str) -> None:
+    """Read the options (`--name VALUE`, of the type of its default), measure, and print."""
+    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", action="store_true", help="one JSON object and nothing else")
     for name, default in options.items():
-        parser.add_argument(f"--{name}", type=int, default=default, help=f"default {default}")
+        parser.add_argument(f"--{name}", type=type(default), default=default, help=f"default {default}" if default else "")
     chosen = parser.parse_args()
     figures = measure(chosen)
     if chosen.json:
@@ -22,3 +26,18 @@ def run(doc: str, measure: Callable[[argparse.Namespace], Figures], **options: i
     width = max(len(name) for name in figures)
     for name, value in figures.items():
         print(f"{name:<{width}}  {value}")
+
+
+def apart(module: str, arguments: list[str], **files: bytes) -> Figures:
+    """Run a benchmark in a process of its own, on one core, with these contents as files; returns its figures."""
+    with tempfile.TemporaryDirectory() as folder:
+        for name, content in files.items():
+            path = os.path.join(folder, name)
+            with open(path, "wb") as file:
+                file.write(content)
+            arguments = [*arguments, f"--{name}", path]
+        one_core = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+        command = [sys.executable, "-m", module, *arguments, "--json"]
+        done = subprocess.run(command, env=one_core, check=True, capture_output=True, text=True)  # noqa: S603
+    found: Figures = json.loads(done.stdout)
+    return found

@@ -28,6 +28,7 @@ class Verb:
     names: tuple[str, ...]  # Dutch first; matched without regard to case
     run: Callable[[Command], str]
     kinds: tuple[str, ...] = ()  # of items it works on; empty: it takes none
+    needs_code: bool = False  # a word that answers begin with too ("Door een storing …"): a verb only with a code
     whole_message: bool = False  # JA and NEE count only alone or with a code: "ja hoor, dat klopt" is text
 
     def name(self) -> str:
@@ -39,14 +40,13 @@ VERBS: dict[str, Verb] = {}
 BARE: dict[str, Verb] = {}  # by item kind: what text without a verb does to the one open item
 
 
-def register(verb: Verb, *, bare: bool = False) -> None:
-    """Add a verb; with `bare` it also takes text that names no verb, for its kinds of item. Names are unique."""
+def register(verb: Verb, *, bare: tuple[str, ...] = ()) -> None:
+    """Add a verb; for items of the kinds `bare` it also takes text that names no verb. Names are unique."""
     for name in verb.names:
         if name in VERBS:
             raise ValueError(f"verb {name} is taken")
         VERBS[name] = verb
-    if bare:
-        BARE.update(dict.fromkeys(verb.kinds, verb))
+    BARE.update(dict.fromkeys(bare, verb))
 
 
 def named(word: str) -> Verb | None:

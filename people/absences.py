@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 
 from backend import clock
 from backend.errors import Invalid, NotFound, Refusal
+from people import lifecycle
 from people.models import Absence, Person
 
 
@@ -30,7 +31,9 @@ def add(person: Person, *, starts_at: datetime, ends_at: datetime, stand_in_id: 
         Person.objects.select_for_update().get(pk=person.pk)  # two requests at once: the second sees the first's row
         if person.absences.filter(starts_at__lt=ends_at, ends_at__gt=starts_at).exists():
             raise Overlaps(_("You are away then already."))
-        return Absence.objects.create(person=person, starts_at=starts_at, ends_at=ends_at, stand_in=stand_in)
+        made = Absence.objects.create(person=person, starts_at=starts_at, ends_at=ends_at, stand_in=stand_in)
+    lifecycle.begin_absence(made.pk)  # from today: what they hold moves at once
+    return made
 
 
 def remove(person: Person, absence_id: int) -> None:

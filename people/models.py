@@ -171,9 +171,13 @@ class Absence(models.Model):
     starts_at = models.DateTimeField()
     ends_at = models.DateTimeField()
     stand_in = models.ForeignKey(Person, models.SET_NULL, null=True, blank=True, related_name="stands_in_for")
+    begun_at = models.DateTimeField(null=True, blank=True, editable=False)  # when what the person held was moved
 
     class Meta:
-        indexes: ClassVar = [models.Index(fields=["person", "ends_at"], name="absence_person")]
+        indexes: ClassVar = [
+            models.Index(fields=["person", "ends_at"], name="absence_person"),
+            models.Index(fields=["starts_at"], condition=Q(begun_at__isnull=True), name="absence_to_begin"),
+        ]
         constraints: ClassVar = [
             models.CheckConstraint(condition=Q(ends_at__gt=F("starts_at")), name="absence_ends_after_start"),
             models.CheckConstraint(

@@ -33,7 +33,7 @@ from backend.errors import Refusal
 from notifications.admin import LookOnly
 from notifications.models import Delivery, Notification
 from people.models import Language, Person, Role
-from questions import answering, desk, words
+from questions import after, desk, duty, words
 from questions.masking import masked
 from questions.models import Answer, Assignment, Event, Expertise, Question, Topic, TopicExample
 
@@ -118,13 +118,6 @@ class ExampleForm(forms.ModelForm):  # type: ignore[type-arg]  # takes no argume
         fields = ("text", "language")
         widgets: ClassVar = {"text": UnfoldAdminTextareaWidget(attrs={"rows": 2})}
 
-    def save(self, commit: bool = True) -> TopicExample:
-        """A new text has a new meaning: the worker embeds it again."""
-        if "text" in self.changed_data:
-            self.instance.embedding = None
-        saved: TopicExample = super().save(commit)
-        return saved
-
 
 class ExampleInline(TabularInline):
     """Twenty-five a page: a topic gathers hundreds, and Django takes no form with more than a thousand fields."""
@@ -140,7 +133,7 @@ class ExampleInline(TabularInline):
     verbose_name_plural = _("examples")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[TopicExample]:
-        rows: QuerySet[TopicExample] = super().get_queryset(request).defer("embedding")
+        rows: QuerySet[TopicExample] = super().get_queryset(request).filter(is_counter_example=False)
         return rows
 
 
@@ -309,7 +302,7 @@ class QuestionAdmin(LookOnly):
             return HttpResponseNotAllowed(["POST"])
         person = request.user
         assert isinstance(person, Person)  # noqa: S101 — admin_view has seen to it
-        if not desk.may_choose(person):
+        if not duty.is_desk(person):
             raise PermissionDenied
         topic = _topic(request.POST.get("topic", ""))
         if topic is None:
@@ -352,7 +345,7 @@ def page(question: Question, reader: Any) -> dict[str, Any]:
         "promise": promise,
         "due": local(question.current_round.due_at),
         "received": local(question.received_at),
-        "choice": _choice(question) if desk.may_choose(reader) and question.state in desk.WAITING else None,
+        "choice": _choice(question) if duty.is_desk(reader) and question.state in desk.WAITING else None,
         "rounds": question.rounds.order_by("number"),
         "assignments": _assignments(question, assignments, reader),
         "answers": answers,
@@ -405,6 +398,6 @@ def _facts(data: dict[str, Any], names: dict[str, str]) -> str:
 
 def _deliveries(question: Question, answers: list[Answer]) -> QuerySet[Delivery]:
     """What was sent about this question, also the answer that went straight to the friend."""
-    to_friend = [answering.friend_key(answer.pk) for answer in answers]
+    to_friend = [after.friend_key(answer.pk) for answer in answers]
     about = Q(notification__subject_key=question.subject_key) | Q(key__in=to_friend)
     return Delivery.objects.filter(about).select_related("person").defer("body").order_by("created_at")

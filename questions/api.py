@@ -11,17 +11,21 @@ from backend import clock, idempotency
 from backend.errors import Invalid, NotFound
 from backend.manners import Cursor, IdempotencyKey, Limit, Page, Problem, Schema, page, problems
 from people.models import Person
-from questions import answering, intake
+from questions import after, answering, experts, intake
 from questions.models import Assignment, Event, Question, Topic
 from questions.schemas import (
     AnswerIn,
+    ApprovalOut,
     AskIn,
     AssignmentOut,
+    ColleagueIn,
+    ColleagueOut,
     DeclineIn,
     QuestionDetail,
     QuestionOut,
     RateIn,
     RateOut,
+    TextIn,
     TopicOut,
 )
 
@@ -75,6 +79,7 @@ def ask(
             topic_chosen_by="asker" if topic else "",
             answer_mode=body.answer_mode,
             confidential=body.is_confidential,
+            not_to=body.not_to,
             question_id=body.id,
         )
         return 201, QuestionOut.of(question, me)
@@ -117,7 +122,7 @@ def get_question(request: HttpRequest, question_id: UUID) -> Any:
         raise NotFound(_("This question does not exist."))
     answer = found.answers.filter(state="released").select_related("author").order_by("-received_at").first()
     events = list(Event.objects.filter(question=found).order_by("id")[:THREAD_EVENTS])
-    return QuestionDetail.whole(found, me, answer, events)
+    return QuestionDetail.whole(found, me, answer, events, list(found.clarifications.order_by("asked_at")))
 
 
 @router.post(
@@ -141,7 +146,7 @@ def withdraw(request: HttpRequest, question_id: UUID) -> Any:
 )
 def relay(request: HttpRequest, question_id: UUID) -> Any:
     """Twice is fine. `no_answer_yet` before there is an answer."""
-    return QuestionOut.of(answering.relay(_me(request), question_id), _me(request))
+    return QuestionOut.of(after.relay(_me(request), question_id), _me(request))
 
 
 @router.post(
@@ -155,7 +160,7 @@ def rate(request: HttpRequest, question_id: UUID, body: RateIn) -> Any:
     """One rating an answer; `no_answer_yet` before there is one."""
     if not Question.objects.filter(pk=question_id, asker=_me(request)).exists():
         raise NotFound(_("This question does not exist."))
-    return RateOut(result=answering.rate(question_id, helped=body.helped, actor=_me(request)))
+    return RateOut(result=after.rate(question_id, helped=body.helped, actor=_me(request)))
 
 
 @router.get(
@@ -237,21 +242,30 @@ def answer(
     body: AnswerIn,
     idempotency_key: IdempotencyKey,
 ) -> HttpResponse:
-    """Accepts on the way. `already_answered` when a colleague was first or it was withdrawn: the text is kept."""
+    """Accepts on the way; where the topic wants a second pair of eyes it waits for approval.
+
+    `already_answered` when a colleague was first or it was withdrawn: the text is kept.
+    """
     me, at = _me(request), clock.now()
 
     def work() -> tuple[int, Schema]:
         given = answering.answer(
-            me, assignment_id, body.text, internal_note=body.internal_note, received_at=at, source="api"
+            me,
+            assignment_id,
+            body.text,
+            internal_note=body.internal_note,
+            received_at=at,
+            source="api",
+            valid_until=body.valid_until,
         )
         if given.state == given.State.REFUSED:
-            return 409, _already_answered()
+            return 409, already_answered()
         return 201, _mine(request, assignment_id)
 
     return idempotency.once(request, idempotency_key, work)
 
 
-def _already_answered() -> Problem:
+def already_answered() -> Problem:
     """Not raised: a Refusal would roll back the text that was kept."""
     return Problem(
         type="about:blank",
@@ -261,3 +275,142 @@ def _already_answered() -> Problem:
         code=answering.AlreadyAnswered.code,
         detail=_("This question has been answered or withdrawn. Your text is kept, but not sent."),
     )
+
+
+# --- asking back, letting go -----------------------------------------------------------------------------------------
+
+
+@router.post(
+    "/clarifications/{clarification_id}/reply",
+    response={200: QuestionDetail, **problems(404, 409)},
+    operation_id="reply_clarification",
+    tags=["questions"],
+    summary="Reply to what the expert wants to know",
+)
+def reply_clarification(request: HttpRequest, clarification_id: UUID, body: TextIn) -> Any:
+    """The promise's clock runs on. `not_waiting` when nobody waits for it any more."""
+    question = answering.clarify(_me(request), clarification_id, body.text, received_at=clock.now())
+    return get_question(request, question.pk)
+
+
+@router.post(
+    "/assignments/{assignment_id}/ask-back",
+    response={200: AssignmentOut, **problems(404, 409)},
+    operation_id="ask_back",
+    tags=["assignments"],
+    summary="Ask the asker something first",
+)
+def ask_back(request: HttpRequest, assignment_id: UUID, body: TextIn, idempotency_key: IdempotencyKey) -> HttpResponse:
+    """Accepts on the way. The first time the clock stands still, at most 72 hours. `not_waiting` while one is open."""
+
+    def work() -> tuple[int, Schema]:
+        answering.ask_back(_me(request), assignment_id, body.text)
+        return 200, _mine(request, assignment_id)
+
+    return idempotency.once(request, idempotency_key, work)
+
+
+@router.post(
+    "/assignments/{assignment_id}/hand-back",
+    response={200: AssignmentOut, **problems(404, 409)},
+    operation_id="hand_back_assignment",
+    tags=["assignments"],
+    summary="Give it back",
+)
+def hand_back(request: HttpRequest, assignment_id: UUID) -> Any:
+    """It goes to somebody else. Twice is fine. `offer_gone` when it is no longer mine."""
+    answering.hand_back(_me(request), assignment_id)
+    return _mine(request, assignment_id)
+
+
+@router.get(
+    "/assignments/{assignment_id}/colleagues",
+    response={200: list[ColleagueOut], **problems(404)},
+    operation_id="list_colleagues",
+    tags=["assignments"],
+    summary="To whom I may pass it on",
+)
+def list_colleagues(request: HttpRequest, assignment_id: UUID) -> Any:
+    """Experts of the topic who are here, have room and did not have it yet; who would be asked first stands first."""
+    me = _me(request)
+    found = Assignment.objects.select_related("question__current_round", "question__topic").filter(
+        pk=assignment_id, expert=me
+    )
+    assignment = found.first()
+    if assignment is None:
+        raise NotFound(_("This assignment does not exist."))
+    return [ColleagueOut(id=person.pk, name=person.name) for person in experts.colleagues_for(assignment.question)]
+
+
+@router.post(
+    "/assignments/{assignment_id}/pass",
+    response={200: AssignmentOut, **problems(404, 409)},
+    operation_id="pass_assignment",
+    tags=["assignments"],
+    summary="Pass it to a colleague",
+)
+def pass_assignment(request: HttpRequest, assignment_id: UUID, body: ColleagueIn) -> Any:
+    """`colleague_cannot` when they do not know the topic, are away, full, or had it; `offer_gone` when it is not mine."""
+    answering.pass_to(_me(request), assignment_id, body.colleague)
+    return _mine(request, assignment_id)
+
+
+# --- a second pair of eyes, corrections ------------------------------------------------------------------------------
+
+
+@router.get(
+    "/approvals",
+    response={200: list[ApprovalOut], **problems()},
+    operation_id="list_approvals",
+    tags=["assignments"],
+    summary="Colleagues' answers that wait for me",
+)
+def list_approvals(request: HttpRequest) -> Any:
+    """The nearest promise first."""
+    return [ApprovalOut.of(draft) for draft in answering.drafts_for(_me(request))]
+
+
+@router.post(
+    "/approvals/{answer_id}/approve",
+    response={204: None, **problems(404, 409)},
+    operation_id="approve_answer",
+    tags=["assignments"],
+    summary="Release a colleague's answer",
+)
+def approve(request: HttpRequest, answer_id: UUID) -> HttpResponse:
+    """Twice is fine. `not_waiting` when its author wrote a newer one."""
+    answering.approve(_me(request), answer_id, received_at=clock.now())
+    return HttpResponse(status=204)
+
+
+@router.post(
+    "/approvals/{answer_id}/reject",
+    response={204: None, **problems(404, 409)},
+    operation_id="reject_answer",
+    tags=["assignments"],
+    summary="Send it back with a remark",
+)
+def reject(request: HttpRequest, answer_id: UUID, body: TextIn) -> HttpResponse:
+    """Its author reads the remark and writes anew. `not_waiting` when there is a newer one."""
+    answering.refuse_approval(_me(request), answer_id, body.text)
+    return HttpResponse(status=204)
+
+
+@router.post(
+    "/assignments/{assignment_id}/correction",
+    response={201: AssignmentOut, **problems(404, 409)},
+    operation_id="correct_answer",
+    tags=["assignments"],
+    summary="Correct my answer",
+)
+def correct(request: HttpRequest, assignment_id: UUID, body: AnswerIn, idempotency_key: IdempotencyKey) -> HttpResponse:
+    """Everybody who passed the old text on is told. `no_answer_yet` when none of mine is out."""
+    me, at = _me(request), clock.now()
+
+    def work() -> tuple[int, Schema]:
+        shown = _mine(request, assignment_id)
+        question_id = Assignment.objects.values_list("question_id", flat=True).get(pk=assignment_id)
+        answering.correct(me, question_id, answering.Draft(body.text, at, "api", body.internal_note, body.valid_until))
+        return 201, shown
+
+    return idempotency.once(request, idempotency_key, work)

@@ -5,7 +5,10 @@ class QuestionsConfig(AppConfig):
     name = "questions"
 
     def ready(self) -> None:
-        from questions import replies, verbs
+        from people import lifecycle
+        from questions import replies, routing, verbs
 
         verbs.fill_registry()
         replies.fill_registry()
+        lifecycle.on_left.append(routing.left)
+        lifecycle.on_absent.append(routing.absent)

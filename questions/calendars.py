@@ -1,60 +1,152 @@
-"""Working-time arithmetic: when a person works, from weekly slots in their own zone, less their absences.
+"""Working-time arithmetic: people's weeks, the company's calendars, and when a promise is due.
 
-Slots are minutes from the weekday's local midnight and may run past 24:00. A slot is a span of wall time: on the day
-the clocks change it is an hour shorter or longer in elapsed time, as it is for the person.
+A slot is wall time on a weekday, in minutes from its local midnight; it may run past 24:00 into the next day. On the days
+the clocks change it is shorter or longer in elapsed time, as it is for who works it: a wall time that does not exist is the
+moment the clocks jump, and of one that happens twice a slot begins at the first and ends at the second. A closed day
+(holiday, closure) is closed from local midnight to local midnight, also for a slot that began the evening before.
+All results are UTC and exact to the microsecond; nothing here reads a clock or a database.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
+from fractions import Fraction
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-HORIZON = timedelta(days=35)
-OFFICE_WEEK = tuple((weekday, 9 * 60, 17 * 60 + 30) for weekday in range(5))  # for people HR gave no hours
+import holidays
 
-Span = tuple[datetime, datetime]
+HORIZON = timedelta(days=35)  # how far ahead people's weeks are looked through
+FAR_HORIZON = timedelta(days=400)  # and the company's: a promise of working hours may cross a long closure
+DAY_MINUTES = 24 * 60
+OFFICE_WEEK = tuple((weekday, 9 * 60, 17 * 60 + 30) for weekday in range(5))  # for people HR gave no hours
+NEVER_OPEN = "the calendar has no opening time"
+
+Slot = tuple[int, int, int]  # weekday (0 is Monday), starts_minute, ends_minute
+Span = tuple[datetime, datetime]  # begin included, end not; UTC
 
 
 @dataclass(frozen=True)
 class Week:
-    """One person's working time: weekly slots `(weekday, starts_minute, ends_minute)` and absences in UTC."""
+    """Weekly opening time in a zone, less absences (UTC), closures (first and last local day) and national holidays."""
 
     zone: ZoneInfo
-    slots: tuple[tuple[int, int, int], ...] = OFFICE_WEEK
+    slots: tuple[Slot, ...] = OFFICE_WEEK
     away: tuple[Span, ...] = ()
+    closed: tuple[tuple[date, date], ...] = ()
+    country: str = ""
+    subdivision: str = ""
 
 
-def _at(day: date, minute: int, zone: ZoneInfo) -> datetime:
-    days, rest = divmod(minute, 24 * 60)
-    local = datetime(day.year, day.month, day.day, rest // 60, rest % 60, tzinfo=zone) + timedelta(days=days)
-    return local.astimezone(UTC)
+@dataclass(frozen=True)
+class Policy:
+    """What a promise counts: `amount` of elapsed time, or of `week`'s working time."""
+
+    amount: timedelta
+    week: Week | None = None
 
 
-def spans(week: Week, start: datetime, until: datetime) -> Iterator[Span]:
-    """Working spans between `start` and `until`, in order, merged, absences cut out. UTC."""
-    day = start.astimezone(week.zone).date() - timedelta(days=1)  # an overnight slot may have begun yesterday
-    last = until.astimezone(week.zone).date()
-    merged: Span | None = None
-    while day <= last:
-        for weekday, begins, ends in sorted(week.slots):
-            if weekday != day.weekday():
+# --- one local day ---------------------------------------------------------------------------------------------------
+
+
+@lru_cache(maxsize=64)
+def _national_holidays(country: str, subdivision: str, year: int) -> frozenset[int]:
+    """The public holidays of a year as day ordinals."""
+    days = holidays.country_holidays(country, subdiv=subdivision or None, years=year)
+    return frozenset(day.toordinal() for day in days)
+
+
+class _Hours:
+    """The opening time of one pattern of week; a local day is worked out once and kept."""
+
+    def __init__(self, week: Week) -> None:
+        self.week = week
+        self.pieces = [_pieces(week.slots, weekday) for weekday in range(7)]
+        self.days: dict[int, tuple[Span, ...]] = {}
+
+    def day(self, ordinal: int) -> tuple[Span, ...]:
+        """Opening spans within this local day, in order and apart."""
+        known = self.days.get(ordinal)
+        if known is None:
+            known = self.days[ordinal] = self._work_out(ordinal)
+        return known
+
+    def _work_out(self, ordinal: int) -> tuple[Span, ...]:
+        pieces = self.pieces[(ordinal - 1) % 7]  # ordinal 1 was a Monday
+        if not pieces or self._is_closed(ordinal):
+            return ()
+        day, zone = date.fromordinal(ordinal), self.week.zone
+        found = [(_instant(day, begin, zone, fold=0), _instant(day, end, zone, fold=1)) for begin, end in pieces]
+        return tuple((begin, end) for begin, end in found if begin < end)
+
+    def _is_closed(self, ordinal: int) -> bool:
+        day = date.fromordinal(ordinal)
+        if any(first <= day <= last for first, last in self.week.closed):
+            return True
+        country = self.week.country
+        return bool(country) and ordinal in _national_holidays(country, self.week.subdivision, day.year)
+
+
+def _pieces(slots: tuple[Slot, ...], weekday: int) -> list[tuple[int, int]]:
+    """What is open on this weekday in minutes 0 to 1440: its own slots, the evening before's overhang, merged."""
+    own = [(begin, min(end, DAY_MINUTES)) for day, begin, end in slots if day == weekday]
+    over = [(0, end - DAY_MINUTES) for day, _begin, end in slots if day == (weekday - 1) % 7 and end > DAY_MINUTES]
+    merged: list[tuple[int, int]] = []
+    for begin, end in sorted(own + over):
+        if merged and begin <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(merged[-1][1], end))
+        else:
+            merged.append((begin, end))
+    return merged
+
+
+def _instant(day: date, minute: int, zone: ZoneInfo, *, fold: int) -> datetime:
+    """A wall time as UTC; one that the clocks skip is the moment they jump."""
+    days, rest = divmod(minute, DAY_MINUTES)
+    wall = datetime.combine(day + timedelta(days=days), datetime.min.time()) + timedelta(minutes=rest)
+    found = wall.replace(tzinfo=zone, fold=fold).astimezone(UTC)
+    if found.astimezone(zone).replace(tzinfo=None) == wall:
+        return found
+    early, late = (wall.replace(tzinfo=zone, fold=side).astimezone(UTC) for side in (1, 0))
+    before = early.astimezone(zone).utcoffset()
+    while late - early > timedelta(seconds=1):
+        middle = early + (late - early) // 2
+        early, late = (middle, late) if middle.astimezone(zone).utcoffset() == before else (early, middle)
+    return late.replace(microsecond=0)
+
+
+@lru_cache(maxsize=2048)
+def _hours_of(pattern: Week) -> _Hours:
+    return _Hours(pattern)
+
+
+# --- spans of a week -------------------------------------------------------------------------------------------------
+
+
+def _open(week: Week, start: datetime, until: datetime) -> Iterator[Span]:
+    """Opening spans between the two, in order; a span ends at local midnight though the next one may follow at once."""
+    hours = _hours_of(replace(week, away=()) if week.away else week)
+    away = sorted(week.away)
+    ordinal = start.astimezone(week.zone).toordinal()
+    last = until.astimezone(week.zone).toordinal()
+    while ordinal <= last:
+        for begin, end in hours.day(ordinal):
+            if end <= start:
                 continue
-            span = (_at(day, begins, week.zone), _at(day, ends, week.zone))
-            if merged and span[0] <= merged[1]:
-                merged = (merged[0], max(merged[1], span[1]))
-                continue
-            if merged:
-                yield from _present(merged, week, start, until)
-            merged = span
-        day += timedelta(days=1)
-    if merged:
-        yield from _present(merged, week, start, until)
+            begin = max(begin, start)
+            end = min(end, until)
+            if begin >= end:
+                return
+            if away:
+                yield from _present(begin, end, away)
+            else:
+                yield begin, end
+        ordinal += 1
 
 
-def _present(span: Span, week: Week, start: datetime, until: datetime) -> Iterator[Span]:
-    """The parts of `span` within start–until that no absence covers."""
-    begin, end = max(span[0], start), min(span[1], until)
-    for away_from, away_until in sorted(week.away):
+def _present(begin: datetime, end: datetime, away: Sequence[Span]) -> Iterator[Span]:
+    """The parts of a span that no absence covers."""
+    for away_from, away_until in away:
         if away_until <= begin or away_from >= end:
             continue
         if away_from > begin:
@@ -64,16 +156,71 @@ def _present(span: Span, week: Week, start: datetime, until: datetime) -> Iterat
         yield begin, end
 
 
+def spans(week: Week, start: datetime, until: datetime) -> Iterator[Span]:
+    """Opening spans between `start` and `until`, in order, merged over midnight."""
+    merged: Span | None = None
+    for begin, end in _open(week, start, until):
+        if merged and begin == merged[1]:
+            merged = (merged[0], end)
+            continue
+        if merged:
+            yield merged
+        merged = (begin, end)
+    if merged:
+        yield merged
+
+
 def next_open(week: Week, at: datetime) -> Span | None:
     """The span that is running at `at`, or the next one (its start is never before `at`); None within the horizon."""
     return next(spans(week, at, at + HORIZON), None)
 
 
-def add_working_time(week: Week, start: datetime, amount: timedelta) -> datetime | None:
-    """When `amount` of working time after `start` has passed; None when the horizon does not hold that much."""
+def add_working_time(week: Week, start: datetime, amount: timedelta, horizon: timedelta = HORIZON) -> datetime | None:
+    """The first moment by which `amount` of working time has passed; None when the horizon does not hold that much."""
     left = amount
-    for begin, end in spans(week, start, start + HORIZON):
+    for begin, end in _open(week, start, start + horizon):
         if end - begin >= left:
             return begin + left
         left -= end - begin
     return None
+
+
+def working_time_between(week: Week, start: datetime, until: datetime) -> timedelta:
+    """How much working time lies between the two; nothing when `until` comes first."""
+    return sum((end - begin for begin, end in _open(week, start, until)), timedelta(0))
+
+
+# --- promises --------------------------------------------------------------------------------------------------------
+
+
+def due_at(policy: Policy, started_at: datetime, pauses: Sequence[Span] = ()) -> datetime:
+    """The first moment by which the promised time has passed, pauses not counted.
+
+    Closed time and pauses only ever move it back, and it never lies within them. Raises ValueError for a calendar that is
+    never open.
+    """
+    return moment_at_share(policy, started_at, Fraction(1), pauses)
+
+
+def moment_at_share(policy: Policy, started_at: datetime, share: Fraction, pauses: Sequence[Span] = ()) -> datetime:
+    """When this share of the promised time has passed."""
+    amount = policy.amount * share.numerator / share.denominator
+    if policy.week is None:
+        return _elapsed(started_at, amount, pauses)
+    week = replace(policy.week, away=(*policy.week.away, *pauses)) if pauses else policy.week
+    found = add_working_time(week, started_at, amount, FAR_HORIZON)
+    if found is None:
+        raise ValueError(NEVER_OPEN)
+    return found
+
+
+def _elapsed(started_at: datetime, amount: timedelta, pauses: Sequence[Span]) -> datetime:
+    at, left = started_at, amount
+    for begin, end in sorted(pauses):
+        if end <= at:
+            continue
+        if begin - at >= left:
+            break
+        left -= max(begin - at, timedelta(0))
+        at = end
+    return at + left

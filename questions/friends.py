@@ -17,7 +17,7 @@ from backend import clock
 from backend.errors import Invalid, Refusal
 from notifications import outbox
 from notifications.models import Delivery
-from questions import answering, words
+from questions import after, words
 from questions.models import FriendAddress, Question, record
 
 CODES_MAX = 3  # a question: nobody can be pestered with codes through this page
@@ -106,7 +106,7 @@ def confirm(question: Question, code: str) -> FriendAddress:
         locked = Question.objects.select_for_update().get(pk=question.pk)
         FriendAddress.objects.filter(pk=friend.pk, confirmed_at__isnull=True).update(confirmed_at=at)
         record(locked, "friend_confirmed", channel=friend.channel)
-        answering.send_to_friend(locked)
+        after.send_to_friend(locked)
     friend.refresh_from_db()
     return friend
 

@@ -1,5 +1,6 @@
 """A question comes in, is taken back, or comes back."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID, uuid5
 
@@ -13,7 +14,7 @@ from backend.ring import ring
 from notifications import item_codes
 from notifications.notify import notify
 from people.models import Person
-from questions import links, promise, rounds, routing, words
+from questions import duty, expectation, links, promise, rounds, routing, words
 from questions.models import TEXT_CHARACTERS, Assignment, Question, Topic, record
 
 KEYS = UUID("0b8c6a1e-6f0e-4c57-9c2d-0d9c3f1f5a11")  # namespace: a message's key gives its question's id
@@ -46,6 +47,7 @@ def submit(
     topic_chosen_by: str = "",
     answer_mode: str = "via_me",
     confidential: bool = False,
+    not_to: Sequence[UUID] = (),
     question_id: UUID | None = None,
 ) -> Question:
     """Pass a question on. The same `request_key` (or id) of the same asker gives the first question back.
@@ -71,12 +73,14 @@ def submit(
             source=source,
             answer_mode=answer_mode,
             is_confidential=confidential,
+            not_to=list(not_to),
             topic=topic,
             topic_chosen_by=topic_chosen_by,
             friend_key=links.new_friend_key(),
             received_at=received_at,
             route_at=received_at,
         )
+        question.expected_at = expectation.at_submission(question)
         if not _save(question):  # the same request in parallel was faster
             return _known(asker, pk) or question
         record(question, "received", actor=asker, at=received_at, source=source)
@@ -113,15 +117,9 @@ def _save(question: Question) -> bool:
 
 def mine(asker: Person, question_id: UUID) -> Question:
     """The asker's own question, locked. Raises NotFound, also for somebody else's."""
-    found = (
-        Question.objects.select_for_update(of=("self",))
-        .select_related("current_round", "topic", "asker")
-        .filter(pk=question_id, asker=asker)
-        .first()
-    )
-    if found is None:
+    if not Question.objects.filter(pk=question_id, asker=asker).exists():
         raise NotFound(_("This question does not exist."))
-    return found
+    return routing.locked(question_id)
 
 
 @transaction.atomic
@@ -135,11 +133,19 @@ def withdraw(asker: Person, question_id: UUID) -> Question:
     at = clock.now()
     record(question, "withdrawn", actor=asker, at=at)
     promise.void(question, at)
-    item_codes.close(question.subject_key)
+    release_everybody(question, at, "withdrawn")
+    return question
+
+
+def release_everybody(question: Question, at: datetime, why: str) -> None:
+    """Nobody needs to do anything about it any more; who held it is told. Called with the question locked."""
+    items = [question.subject_key, duty.item(question)]
+    items += [f"clarification:{pk}" for pk in question.clarifications.values_list("pk", flat=True)]
+    for item in items:
+        item_codes.close(item)
     for assignment in Assignment.objects.filter(question=question, state__in=Assignment.OPEN).select_related("expert"):
         routing.end_assignment(assignment, Assignment.State.SUPERSEDED, at)
-        tell_no_longer_needed(question, assignment, "withdrawn")
-    return question
+        tell_no_longer_needed(question, assignment, why)
 
 
 def tell_no_longer_needed(question: Question, assignment: Assignment, why: str) -> None:

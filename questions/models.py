@@ -12,15 +12,67 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Greatest
-from pgvector.django import VectorField
 
 from backend import clock
 from backend.ids import uuid7
+from people.models import check_time_zone
 
-EMBEDDING_DIMENSIONS = 512
 TEXT_CHARACTERS = 4000
 ANSWER_CHARACTERS = 8000
 DEFAULT_CAPACITY = 5
+HOPS_MAX = 5  # offers one after another until the desk gets it
+
+
+class Calendar(models.Model):
+    """When the company works, for promises that count working hours."""
+
+    name = models.CharField(max_length=80, unique=True)
+    time_zone = models.CharField(max_length=40, default="Europe/Amsterdam", validators=[check_time_zone])
+    country = models.CharField(max_length=2, default="NL", blank=True)  # whose national holidays are closed; "" for none
+    subdivision = models.CharField(max_length=10, blank=True)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class CalendarSlot(models.Model):
+    """Opening time on one weekday, in minutes from its local midnight; past 1440 it runs into the next day."""
+
+    calendar = models.ForeignKey(Calendar, models.CASCADE, related_name="slots")
+    weekday = models.PositiveSmallIntegerField()  # 0 is Monday
+    starts_minute = models.PositiveSmallIntegerField()
+    ends_minute = models.PositiveSmallIntegerField()
+
+    class Meta:
+        ordering: ClassVar = ["weekday", "starts_minute"]
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=Q(weekday__lte=6)
+                & Q(starts_minute__lt=1440)
+                & Q(ends_minute__gt=F("starts_minute"))
+                & Q(ends_minute__lte=F("starts_minute") + 1440),
+                name="calendarslot_slot",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.weekday} {self.starts_minute}-{self.ends_minute}"
+
+
+class Closure(models.Model):
+    """Local days on which the company is closed, the last one included."""
+
+    calendar = models.ForeignKey(Calendar, models.CASCADE, related_name="closures")
+    first_day = models.DateField()
+    last_day = models.DateField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=Q(last_day__gte=F("first_day")), name="closure_ends_after_start")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.first_day}–{self.last_day}"
 
 
 class Topic(models.Model):
@@ -35,6 +87,12 @@ class Topic(models.Model):
     description_en = models.TextField(blank=True)
     lead = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="leads")
     promise_hours = models.PositiveSmallIntegerField(default=24)
+    calendar = models.ForeignKey(
+        Calendar, models.PROTECT, null=True, blank=True, related_name="topics"
+    )  # the hours are its working hours; without one they are elapsed hours
+    needs_approval = models.BooleanField(default=False)  # a second pair of eyes before an answer leaves
+    expected_at = models.DateTimeField(null=True, blank=True)  # when somebody who asks at `forecast_at` has an answer
+    forecast_at = models.DateTimeField(null=True, blank=True)
     is_active = models.BooleanField(default=True)
 
     class Meta:
@@ -54,15 +112,34 @@ class TopicExample(models.Model):
     class Source(models.TextChoices):
         GIVEN = "given"  # written by the topic's lead
         DESK = "desk"  # the duty desk's choice in triage
+        ANSWERED = "answered"  # an expert of the topic answered it
+        DECLINED = "declined"  # an expert said: not my topic
 
     topic = models.ForeignKey(Topic, models.CASCADE, related_name="examples")
     language = models.CharField(max_length=2)
     text = models.TextField()
     source = models.CharField(max_length=10, choices=Source, default=Source.GIVEN)
-    embedding = VectorField(dimensions=EMBEDDING_DIMENSIONS, null=True, blank=True)  # filled by the worker
+    is_counter_example = models.BooleanField(default=False)  # "this is not about the topic" counts against it
 
     def __str__(self) -> str:
         return self.text[:60]
+
+
+class TopicModel(models.Model):
+    """One trained version of what chooses topics. The newest active one is used; the one before is kept to fall back on."""
+
+    version = models.BigAutoField(primary_key=True)
+    trained_at = models.DateTimeField()
+    labels_key = models.CharField(max_length=64)  # digest of what it learned from: unchanged labels train nothing
+    data = models.BinaryField()
+    examples = models.PositiveIntegerField()
+    newest_example = models.BigIntegerField(default=0)  # examples up to this id are what the next run is compared on
+    accuracy = models.FloatField()  # on held-out examples, 0 to 1
+    previous_accuracy = models.FloatField(null=True, blank=True)  # of the model before, on the same held-out examples
+    is_active = models.BooleanField(default=False)  # False: trained, but worse than the one before
+
+    def __str__(self) -> str:
+        return f"version {self.version}"
 
 
 class Expertise(models.Model):
@@ -167,16 +244,28 @@ class Question(models.Model):
     topic_guesses = ArrayField(models.UUIDField(), default=list, blank=True)  # the best three, for triage
     state = models.CharField(max_length=20, choices=State, default=State.RECEIVED)
     close_reason = models.CharField(max_length=20, choices=CloseReason, default="", blank=True)
+    not_to = ArrayField(models.UUIDField(), default=list, blank=True)  # colleagues whom the asker excluded
+    expected_at = models.DateTimeField(null=True, blank=True)  # the honest guess the asker was told at submission
     # The friend's page. Readable here on purpose: who reads this table reads the answer itself beside it.
     friend_key = models.CharField(max_length=32, unique=True)
     received_at = models.DateTimeField()  # when the message that carried it reached us, not when it was handled
     route_at = models.DateTimeField(null=True, blank=True)  # due row of routing; null when nothing is to be routed
+    queued_at = models.DateTimeField(null=True, blank=True)  # since when it waits for a place: nobody overtakes it
+    desk_due_at = models.DateTimeField(null=True, blank=True)  # due row: when the desk is told what waits for it
+    desk_holder = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="desk_items"
+    )  # who of the duty desk took it
+    follow_up_at = models.DateTimeField(null=True, blank=True)  # due row: no reply to an ask-back, unrelayed answer
+    follow_ups = models.PositiveSmallIntegerField(default=0)  # reminders sent for what `follow_up_at` waits for
     current_round = models.OneToOneField("Round", models.PROTECT, related_name="+")
 
     class Meta:
         indexes: ClassVar = [
             models.Index(fields=["asker", "-received_at", "-id"], name="question_mine"),
             models.Index(fields=["route_at"], condition=Q(route_at__isnull=False), name="question_route_due"),
+            models.Index(fields=["follow_up_at"], condition=Q(follow_up_at__isnull=False), name="question_follow_up_due"),
+            models.Index(fields=["desk_due_at"], condition=Q(desk_due_at__isnull=False), name="question_desk_due"),
+            models.Index(fields=["topic", "state"], condition=Q(route_at__isnull=False), name="question_waits"),
             models.Index(fields=["state", "-received_at"], name="question_state"),
         ]
         constraints: ClassVar = [
@@ -242,55 +331,107 @@ class Question(models.Model):
             topic_confidence=confidence,
             topic_chosen_by=chosen_by,
             route_at=at,
+            queued_at=None,
+            desk_holder=None,
+            desk_due_at=None,
         )
 
-    def mark_triage(self, guesses: list[Any]) -> bool:
+    def mark_triage(self, guesses: list[Any], desk_due_at: datetime) -> bool:
         leaving = frozenset({self.State.RECEIVED, self.State.ROUTING})
-        return self._move(self.State.TRIAGE, leaving, topic_guesses=guesses, route_at=None)
+        return self._move(
+            self.State.TRIAGE, leaving, topic_guesses=guesses, route_at=None, queued_at=None, desk_due_at=desk_due_at
+        )
 
-    def mark_unstaffed(self, try_again_at: datetime) -> bool:
+    def mark_unstaffed(self, try_again_at: datetime | None) -> bool:
+        """Nobody may or can have it; without a time only the desk moves it on."""
         leaving = frozenset({self.State.ROUTING, self.State.UNSTAFFED})
-        return self._move(self.State.UNSTAFFED, leaving, route_at=try_again_at)
+        return self._move(self.State.UNSTAFFED, leaving, route_at=try_again_at, queued_at=None)
 
-    def mark_queued(self, try_again_at: datetime) -> bool:
-        """Every expert is full: it stays in routing and is tried again."""
-        return self._move(self.State.ROUTING, frozenset({self.State.ROUTING}), route_at=try_again_at)
+    def mark_queued(self, since: datetime, try_again_at: datetime) -> bool:
+        """Every expert is full: it stays in routing, keeps its place in the queue and is tried again."""
+        leaving = frozenset({self.State.ROUTING, self.State.UNSTAFFED})
+        return self._move(self.State.ROUTING, leaving, route_at=try_again_at, queued_at=self.queued_at or since)
 
     def mark_offered(self) -> bool:
-        leaving = frozenset({self.State.ROUTING, self.State.UNSTAFFED})
-        return self._move(self.State.OFFERED, leaving, route_at=None)
+        leaving = self.UNANSWERED - {self.State.PENDING_APPROVAL}
+        return self._move(self.State.OFFERED, leaving, route_at=None, queued_at=None, desk_holder=None, desk_due_at=None)
 
     def mark_back_in_routing(self, at: datetime) -> bool:
-        """The expert said no, handed it back or let it lapse, and nobody else holds it."""
-        leaving = frozenset({self.State.OFFERED, self.State.ACCEPTED})
-        return self._move(self.State.ROUTING, leaving, route_at=at)
+        """The expert said no, handed it back, is gone, or let it lapse, and nobody else holds it."""
+        return self._move(self.State.ROUTING, self.WITH_AN_EXPERT, route_at=at, queued_at=None, follow_up_at=None)
 
-    def mark_back_in_triage(self) -> bool:
+    def mark_back_in_triage(self, desk_due_at: datetime) -> bool:
         """The expert said that it is another topic."""
-        leaving = frozenset({self.State.OFFERED, self.State.ACCEPTED})
-        return self._move(self.State.TRIAGE, leaving, route_at=None)
+        return self._move(self.State.TRIAGE, self.WITH_AN_EXPERT, route_at=None, follow_up_at=None, desk_due_at=desk_due_at)
 
     def mark_accepted(self) -> bool:
         return self._move(self.State.ACCEPTED, frozenset({self.State.OFFERED, self.State.ACCEPTED}))
 
-    def mark_answered(self) -> bool:
-        return self._move(self.State.ANSWERED, self.UNANSWERED, route_at=None)
+    def mark_waiting_for_asker(self, until: datetime) -> bool:
+        leaving = frozenset({self.State.OFFERED, self.State.ACCEPTED})
+        return self._move(self.State.WAITING_FOR_ASKER, leaving, follow_up_at=until)
 
-    def mark_relayed(self) -> bool:
-        return self._move(self.State.RELAYED, frozenset({self.State.ANSWERED}))
+    def mark_clarified(self) -> bool:
+        return self._move(self.State.ACCEPTED, frozenset({self.State.WAITING_FOR_ASKER}), follow_up_at=None)
 
-    def mark_delivered(self) -> bool:
-        return self._move(self.State.DELIVERED, frozenset({self.State.ANSWERED}))
+    def mark_pending_approval(self) -> bool:
+        leaving = self.UNANSWERED - {self.State.PENDING_APPROVAL}
+        return self._move(self.State.PENDING_APPROVAL, leaving, route_at=None, queued_at=None, follow_up_at=None)
+
+    def mark_approval_refused(self) -> bool:
+        return self._move(self.State.ACCEPTED, frozenset({self.State.PENDING_APPROVAL}))
+
+    def mark_answered(self, remind_at: datetime | None) -> bool:
+        """`remind_at`: when the asker is reminded to pass the answer on; None when it goes straight to the friend."""
+        return self._move(
+            self.State.ANSWERED,
+            self.UNANSWERED,
+            route_at=None,
+            queued_at=None,
+            desk_due_at=None,
+            follow_up_at=remind_at,
+            follow_ups=0,
+        )
+
+    def mark_relayed(self, close_at: datetime) -> bool:
+        return self._move(self.State.RELAYED, frozenset({self.State.ANSWERED}), follow_up_at=close_at)
+
+    def mark_delivered(self, close_at: datetime) -> bool:
+        return self._move(self.State.DELIVERED, frozenset({self.State.ANSWERED}), follow_up_at=close_at)
 
     def mark_closed(self, reason: str) -> bool:
-        return self._move(self.State.CLOSED, self.ANSWER_OUT, close_reason=reason)
+        return self._move(self.State.CLOSED, self.ANSWER_OUT, close_reason=reason, follow_up_at=None)
+
+    def mark_closed_unanswered(self, reason: str) -> bool:
+        """Not a question, a duplicate, no reply to an ask-back: there is nothing to answer."""
+        return self._move(
+            self.State.CLOSED,
+            self.UNANSWERED,
+            close_reason=reason,
+            route_at=None,
+            queued_at=None,
+            desk_due_at=None,
+            follow_up_at=None,
+        )
 
     def mark_withdrawn(self) -> bool:
-        return self._move(self.State.WITHDRAWN, self.UNANSWERED, route_at=None)
+        return self._move(
+            self.State.WITHDRAWN, self.UNANSWERED, route_at=None, queued_at=None, desk_due_at=None, follow_up_at=None
+        )
 
     def mark_reopened(self, new_round: "Round", at: datetime) -> bool:
         leaving = self.ANSWER_OUT | {self.State.CLOSED}
-        return self._move(self.State.ROUTING, frozenset(leaving), close_reason="", current_round=new_round, route_at=at)
+        return self._move(
+            self.State.ROUTING, frozenset(leaving), close_reason="", current_round=new_round, route_at=at, follow_up_at=None
+        )
+
+    def mark_taken(self, person: Any) -> bool:
+        """One of the desk takes it: two at once, one gets it."""
+        taken = type(self).objects.filter(pk=self.pk, state__in=self.UNANSWERED, desk_holder__isnull=True)
+        if not taken.update(desk_holder=person, desk_due_at=None):
+            return False
+        self.desk_holder, self.desk_due_at = person, None
+        return True
 
 
 class Round(models.Model):
@@ -307,6 +448,10 @@ class Round(models.Model):
     number = models.PositiveSmallIntegerField(default=1)
     started_at = models.DateTimeField()
     due_at = models.DateTimeField()
+    hours = models.PositiveSmallIntegerField(default=24)  # the policy it runs under
+    calendar = models.ForeignKey(Calendar, models.PROTECT, null=True, blank=True, related_name="+")
+    steps_at = ArrayField(models.DateTimeField(), size=3, default=list)  # ½, ¾ and 9⁄10 of the promised time
+    paused_at = models.DateTimeField(null=True, blank=True)  # waits for the asker since then; the pauses stand in Events
     verdict = models.CharField(max_length=8, choices=Verdict, default="", blank=True)
     settled_at = models.DateTimeField(null=True, blank=True)  # when the answer's message came in, or due_at for a breach
     is_answered = models.BooleanField(default=False)
@@ -331,9 +476,11 @@ class Round(models.Model):
         return f"{self.question_id} round {self.number}"
 
     def status(self, at: datetime) -> str:
-        """running, overdue, kept, breached or void. True at `at` also when no worker has run since `due_at`."""
+        """running, paused, overdue, kept, breached or void. True at `at` also when no worker has run since `due_at`."""
         if self.verdict:
             return self.verdict
+        if self.paused_at:
+            return "paused"
         return "overdue" if at > self.due_at else "running"
 
 
@@ -364,6 +511,9 @@ class Assignment(models.Model):
     expert = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="assignments")
     state = models.CharField(max_length=12, choices=State, default=State.OFFERED)
     is_swarm = models.BooleanField(default=False)  # one of the extra experts of the ¾ step
+    by_hand = models.BooleanField(default=False)  # the desk or a colleague chose this person, not routing
+    leg = models.PositiveSmallIntegerField(default=0)  # counts how often the desk sent the round on its way again
+    hop = models.PositiveSmallIntegerField(null=True, blank=True)  # 1 to 5 within a leg; null for swarm and by hand
     reasons = models.JSONField(default=list)  # why this person: [{"code": "knows", "topic": "roaming"}, …]
     score = models.FloatField(default=0)
     decline_reason = models.CharField(max_length=16, choices=DeclineReason, default="", blank=True)
@@ -387,6 +537,18 @@ class Assignment(models.Model):
                 fields=["question", "expert"],
                 condition=Q(state__in=["offered", "accepted"]),
                 name="assignment_once_a_person",
+            ),
+            models.UniqueConstraint(
+                fields=["round", "expert"], condition=Q(by_hand=False), name="assignment_never_again_in_a_round"
+            ),
+            models.UniqueConstraint(fields=["round", "leg", "hop"], name="assignment_hop_once"),
+            models.CheckConstraint(
+                condition=Q(hop__gte=1, hop__lte=HOPS_MAX) | Q(hop__isnull=True), name="assignment_hop_limit"
+            ),
+            models.CheckConstraint(
+                condition=Q(hop__isnull=False, is_swarm=False, by_hand=False)
+                | (Q(hop__isnull=True) & (Q(is_swarm=True) | Q(by_hand=True))),
+                name="assignment_hop_when_routed",
             ),
             models.CheckConstraint(
                 condition=Q(state__in=["offered", "accepted"], ended_at__isnull=True)
@@ -431,8 +593,8 @@ class Answer(models.Model):
     class State(models.TextChoices):
         DRAFT = "draft"
         RELEASED = "released"
-        REFUSED = "refused"
-        CORRECTED = "corrected"
+        REFUSED = "refused"  # came too late, or the second pair of eyes said no
+        CORRECTED = "corrected"  # replaced by a newer one
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     question = models.ForeignKey(Question, models.CASCADE, related_name="answers")
@@ -444,6 +606,9 @@ class Answer(models.Model):
     source = models.CharField(max_length=8, choices=Source)
     state = models.CharField(max_length=10, choices=State)
     received_at = models.DateTimeField()  # what the promise is judged by
+    approved_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+")
+    corrects = models.ForeignKey("self", models.SET_NULL, null=True, blank=True, related_name="corrections")
+    valid_until = models.DateTimeField(null=True, blank=True)
     helped = models.BooleanField(null=True, blank=True)  # the friend's one rating
     rated_at = models.DateTimeField(null=True, blank=True)
 
@@ -451,8 +616,12 @@ class Answer(models.Model):
         indexes: ClassVar = [models.Index(fields=["question", "-received_at"], name="answer_question")]
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["round"], condition=Q(state="released"), name="answer_one_released"),
+            models.UniqueConstraint(fields=["round"], condition=Q(state="draft"), name="answer_one_draft"),
             models.CheckConstraint(
                 condition=Q(state__in=["draft", "released", "refused", "corrected"]), name="answer_state"
+            ),
+            models.CheckConstraint(
+                condition=Q(approved_by__isnull=True) | ~Q(approved_by=F("author")), name="answer_approved_by_another"
             ),
         ]
 
@@ -462,6 +631,47 @@ class Answer(models.Model):
     def mark_rated(self, *, helped: bool, at: datetime) -> bool:
         """One rating an answer: the second press finds no row to change."""
         return bool(type(self).objects.filter(pk=self.pk, helped__isnull=True).update(helped=helped, rated_at=at))
+
+
+class Clarification(models.Model):
+    """What an expert wants to know from the asker before answering, and the reply."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    question = models.ForeignKey(Question, models.CASCADE, related_name="clarifications")
+    assignment = models.ForeignKey(Assignment, models.CASCADE, related_name="clarifications")
+    text = models.TextField(max_length=TEXT_CHARACTERS)
+    asked_at = models.DateTimeField()
+    reply = models.TextField(max_length=TEXT_CHARACTERS, blank=True)
+    replied_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["question"], condition=Q(replied_at__isnull=True), name="clarification_one_open"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.text[:60]
+
+
+class DutyShift(models.Model):
+    """Who of the duty desk is on duty when."""
+
+    person = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="duty_shifts")
+    starts_at = models.DateTimeField()
+    ends_at = models.DateTimeField()
+
+    class Meta:
+        ordering: ClassVar = ["starts_at"]
+        indexes: ClassVar = [models.Index(fields=["ends_at"], name="dutyshift_ends")]
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=Q(ends_at__gt=F("starts_at")), name="dutyshift_ends_after_start"),
+            models.UniqueConstraint(fields=["person", "starts_at"], name="dutyshift_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.person} {self.starts_at:%Y-%m-%d %H:%M}–{self.ends_at:%Y-%m-%d %H:%M}"
 
 
 class FriendAddress(models.Model):

@@ -1,8 +1,8 @@
 """The promise: an answer within the topic's hours after the message was received, and what happens on the way.
 
-Steps belong to the round and each happens once: ½ remind, ¾ swarm, 9⁄10 duty desk, 1 breach. When they are due is pure
-arithmetic, in `rounds`. The sweep claims due rows; after an outage only the highest step reached speaks, the skipped ones
-are recorded.
+Steps belong to the round and each happens once: ½ remind, ¾ swarm, 9⁄10 duty desk, 1 breach. Which one is reached is a
+pure function, `next_step`, which `benchmarks.promise` runs too. The sweep claims due rows; after an outage only the highest
+step reached speaks, the skipped ones are recorded.
 """
 
 import logging
@@ -15,9 +15,10 @@ from backend import clock
 from notifications import inbound
 from notifications.models import Address, ItemCode
 from notifications.notify import notify
-from questions import calendars, routing, words
+from questions import calendars, duty, experts, routing, words
 from questions.models import Assignment, Question, Round, record
-from questions.rounds import BREACH, DESK, NAMES, REMIND, SWARM, next_step, step_at
+from questions.rounds import BREACH, DESK, NAMES, REMIND, SWARM, step_at
+from questions.rounds import next_step as next_step  # part of what a promise is: pure, and also run by the simulation
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +61,7 @@ def advance(round_id: UUID) -> None:
     question.current_round = round_
     if round_.next_step_at is None or round_.next_step_at > now:
         return
-    reached, following = next_step(round_.started_at, round_.due_at, round_.steps_done, now)
+    reached, following = next_step(round_.steps_at, round_.due_at, round_.steps_done, now)
     if reached == BREACH and _answer_is_waiting(question, round_):
         Round.objects.filter(pk=round_.pk).update(next_step_at=now + LOOK_AGAIN)
         return
@@ -83,7 +84,7 @@ def _answer_is_waiting(question: Question, round_: Round) -> bool:
 
 def _do(question: Question, round_: Round, reached: int, now: datetime) -> None:
     for step in range(round_.steps_done + 1, reached):
-        record(question, NAMES[step], at=step_at(round_.started_at, round_.due_at, step), round=round_.number, skipped=True)
+        record(question, NAMES[step], at=step_at(round_, step), round=round_.number, skipped=True)
     {REMIND: _remind, SWARM: _swarm, DESK: _tell_desk, BREACH: _breach}[reached](question, round_, now)
 
 
@@ -122,13 +123,13 @@ def _swarm(question: Question, round_: Round, now: datetime) -> None:
             key=f"round:{round_.pk}:three_quarters:{lead.pk}",
             event="question_at_risk",
             subject_key=question.subject_key,
-            **words.for_desk(question, lead, "question_at_risk", ""),
+            **words.for_desk(question, lead, "question_at_risk", "", ""),
         )
 
 
 def _tell_desk(question: Question, round_: Round, now: datetime) -> None:
     record(question, NAMES[DESK], at=now, round=round_.number)
-    routing.tell_desk(question, "question_nearly_due", urgent=True)
+    duty.tell(question, "question_nearly_due", urgent=True)
 
 
 def _breach(question: Question, round_: Round, now: datetime) -> None:
@@ -136,7 +137,7 @@ def _breach(question: Question, round_: Round, now: datetime) -> None:
     Round.objects.filter(pk=round_.pk, verdict="").update(verdict=Round.Verdict.BREACHED, settled_at=round_.due_at)
     expected_at = expected_answer_at(question, now)
     record(question, NAMES[BREACH], at=round_.due_at, round=round_.number, expected_at=expected_at.isoformat())
-    routing.tell_desk(question, "question_overdue", urgent=True)
+    duty.tell(question, "question_overdue", urgent=True)
     notify(
         question.asker,
         key=f"round:{round_.pk}:breached",
@@ -150,7 +151,7 @@ def _breach(question: Question, round_: Round, now: datetime) -> None:
 def expected_answer_at(question: Question, now: datetime) -> datetime:
     """A new time for the asker: some hours of the holder's working time; a day when nobody holds it."""
     holders = [assignment.expert for assignment in _holders(question)]
-    weeks = routing.weeks_of(holders)
+    weeks = experts.weeks_of(holders)
     times = [calendars.add_working_time(week, now, ANSWER_WORK) for week in weeks.values()]
     return min((at for at in times if at), default=now + timedelta(hours=24))
 
@@ -166,10 +167,10 @@ def settle(question: Question, answered_at: datetime) -> None:
             verdict=Round.Verdict.KEPT if kept else Round.Verdict.BREACHED,
             settled_at=answered_at if kept else round_.due_at,
         )
-    Round.objects.filter(pk=round_.pk).update(next_step_at=None, is_answered=True)
+    Round.objects.filter(pk=round_.pk).update(next_step_at=None, paused_at=None, is_answered=True)
 
 
 def void(question: Question, at: datetime) -> None:
-    """Withdrawn: a promise that was still running ends without a verdict; a breach stays a breach."""
-    Round.objects.filter(pk=question.current_round_id).update(next_step_at=None)
+    """Nothing is left to answer: a promise that was still running ends without a verdict; a breach stays a breach."""
+    Round.objects.filter(pk=question.current_round_id).update(next_step_at=None, paused_at=None)
     Round.objects.filter(pk=question.current_round_id, verdict="").update(verdict=Round.Verdict.VOID, settled_at=at)

@@ -1,6 +1,7 @@
-"""What a mail does: to an offer's reply key, to a question's, and to the addresses that take questions."""
+"""What a mail does: to the reply key of an item, and to the addresses that take questions."""
 
 import re
+from uuid import UUID
 
 from django.utils.translation import gettext as _
 
@@ -8,26 +9,46 @@ from backend import clock
 from notifications import item_codes, reply_targets
 from notifications.models import ItemCode
 from notifications.reply_targets import Mail
-from questions import answering, intake, words
-from questions.models import Assignment, Question, Topic
+from questions import after, answering, desk_commands, intake, words
+from questions.models import Answer, Assignment, Question, Topic
 
 ASK_ADDRESSES = frozenset({"vraag", "ask"})
 DECLINE_WORDS = frozenset({"NEE", "DECLINE"})
 ACCEPT_WORDS = frozenset({"JA", "ACCEPT"})
+ASK_WORDS = frozenset({"VRAAG", "ASK"})
+PASS_WORDS = frozenset({"DOOR", "PASS"})
+NAME_WORDS = 4  # "DOOR Joris van der Berg" passes on; a longer text that begins so is an answer
 INTERN = re.compile(r"(?mi)^---\s*intern\s*$")
 
 
+def _pk(item: ItemCode) -> UUID:
+    return UUID(item.item.split(":")[1])
+
+
+def _first(text: str) -> tuple[str, str]:
+    """(the first word in capitals without its punctuation, the rest)"""
+    first, *rest = text.strip().split(None, 1) or [""]
+    return first.upper().strip(".,:;!?"), rest[0].strip() if rest else ""
+
+
 def to_assignment(item: ItemCode, mail: Mail) -> str:
-    """An expert's reply: JA alone takes it, a first word NEE declines, anything else is the answer."""
-    assignment = Assignment.objects.select_related("question").get(pk=item.item.split(":")[1])
-    reference = assignment.question.reference
-    first = mail.text.split()[0].upper().strip(".,:;!") if mail.text.split() else ""
+    """An expert's reply: JA alone takes it, NEE declines, VRAAG asks back, DOOR + name passes on, else it is the answer."""
+    assignment = Assignment.objects.select_related("question__topic").get(pk=_pk(item))
+    names = {"reference": assignment.question.reference}
+    first, rest = _first(mail.text)
     if first in DECLINE_WORDS:
         answering.decline(mail.person, assignment.pk)
-        return _("Thank you for saying so. %(reference)s goes to somebody else.") % {"reference": reference}
-    if first in ACCEPT_WORDS and len(mail.text.split()) == 1:
+        return _("Thank you for saying so. %(reference)s goes to somebody else.") % names
+    if first in ACCEPT_WORDS and not rest:
         answering.accept(mail.person, assignment.pk)
-        return _("%(reference)s is yours. Reply once more with your answer.") % {"reference": reference}
+        return _("%(reference)s is yours. Reply once more with your answer.") % names
+    if first in ASK_WORDS and rest:
+        answering.ask_back(mail.person, assignment.pk, rest)
+        return _("Your question about %(reference)s is on its way to who asked.") % names
+    if first in PASS_WORDS and 0 < len(rest.split()) <= NAME_WORDS:
+        colleague = desk_commands.expert_named(assignment.question, rest)
+        answering.pass_to(mail.person, assignment.pk, colleague.pk)
+        return _("%(reference)s goes to %(name)s.") % {**names, "name": colleague.name}
     return _answer(assignment, mail)
 
 
@@ -41,23 +62,60 @@ def _answer(assignment: Assignment, mail: Mail) -> str:
         received_at=mail.received_at,
         source="email",
     )
-    question = Question.objects.get(pk=assignment.question_id)
-    if given.state == given.State.REFUSED:
-        return words.too_late(question)
-    return words.what_will_be_shown(given, question)
+    return words.heard_back(given, Question.objects.get(pk=assignment.question_id))
 
 
 def to_question(item: ItemCode, mail: Mail) -> str:
     """An asker's reply: a thank-you changes nothing, GELUKT closes, INTREKKEN withdraws; they hear how it stands."""
-    question = Question.objects.select_related("current_round").get(pk=item.item.split(":")[1])
-    first = mail.text.split()[0].upper().strip(".,:;!") if mail.text.split() else ""
+    question = Question.objects.select_related("current_round").get(pk=_pk(item))
+    first, _rest = _first(mail.text)
     if first in {"GELUKT", "HELPED"}:
-        answering.rate(question.pk, helped=True, actor=mail.person)
+        after.rate(question.pk, helped=True, actor=mail.person)
         return _("Good to hear. %(reference)s is closed.") % {"reference": question.reference}
+    if first in {"DOORGEGEVEN", "RELAYED"}:
+        after.relay(mail.person, question.pk)
+        return _("Noted: you passed on the answer to %(reference)s.") % {"reference": question.reference}
     if first in {"INTREKKEN", "WITHDRAW"}:
         intake.withdraw(mail.person, question.pk)
         return _("%(reference)s is withdrawn.") % {"reference": question.reference}
     return words.status_line(question, mail.person, item.code, clock.now())
+
+
+def to_clarification(item: ItemCode, mail: Mail) -> str:
+    """The asker's reply to what the expert wants to know."""
+    question = answering.clarify(mail.person, _pk(item), mail.text, received_at=mail.received_at)
+    return _("Thank you. The expert goes on with %(reference)s.") % {"reference": question.reference}
+
+
+def to_approval(item: ItemCode, mail: Mail) -> str:
+    """JA alone approves; anything else goes back to the author as a remark."""
+    draft = Answer.objects.select_related("question").get(pk=_pk(item))
+    names = {"reference": draft.question.reference}
+    first, rest = _first(mail.text)
+    if first in ACCEPT_WORDS and not rest:
+        answering.approve(mail.person, draft.pk, received_at=mail.received_at)
+        return _("Thank you. The answer to %(reference)s is out.") % names
+    answering.refuse_approval(mail.person, draft.pk, mail.text)
+    return _("The answer to %(reference)s goes back to its author.") % names
+
+
+def to_desk(item: ItemCode, mail: Mail) -> str:
+    """The desk works by mail: a first word says what to do."""
+    first, rest = _first(mail.text)
+    person, pk = mail.person, _pk(item)
+    if first in ACCEPT_WORDS:
+        return desk_commands.take(person, pk)
+    if first in {"TERUG", "BACK"}:
+        return desk_commands.back(person, pk)
+    if first in {"ONDERWERP", "TOPIC"}:
+        return desk_commands.topic(person, pk, rest)
+    if first in PASS_WORDS:
+        return desk_commands.assign(person, pk, rest)
+    if first in {"ANTW", "ANSWER"}:
+        return desk_commands.answer(person, pk, rest, received_at=mail.received_at, source="email")
+    if first in {"SLUIT", "CLOSE"}:
+        return desk_commands.close(person, pk, rest)
+    return words.desk_help(Question.objects.get(pk=pk), item.code)
 
 
 def to_address(local: str, mail: Mail) -> str | None:
@@ -81,4 +139,7 @@ def to_address(local: str, mail: Mail) -> str | None:
 def fill_registry() -> None:
     reply_targets.register_item("assignment", to_assignment)
     reply_targets.register_item("question", to_question)
+    reply_targets.register_item("clarification", to_clarification)
+    reply_targets.register_item("approval", to_approval)
+    reply_targets.register_item("desk", to_desk)
     reply_targets.register_address(to_address)

@@ -1,53 +1,43 @@
-"""Who answers: rank the people who know the topic, offer it to the first who has room, pass it on when they cannot.
+"""Which expert: choose the topic, offer the question to the first who has room, pass it on when they cannot.
 
-`rank` is a pure function over plain rows. Room is settled by the database: one guarded UPDATE on the expert's Workload.
+`choose` and `offer_ends` are pure functions over plain rows; `benchmarks.promise` runs four weeks through them.
 """
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
-from django.conf import settings
 from django.db import transaction
-from django.db.models import F
 
 from backend import clock
 from backend.ring import ring
 from notifications import item_codes
 from notifications.notify import notify
-from people.models import Absence, Person, Role, WorkingHours
-from questions import calendars, rounds, topics, words
-from questions.calendars import OFFICE_WEEK, Span, Week
-from questions.models import Assignment, Event, Expertise, Question, Round, Workload, record
+from people.models import Person
+from questions import calendars, duty, rounds, topics, words
+from questions.calendars import Week
+from questions.experts import Candidate, candidates_for, free_slot, spoken_for, stand_in_for, take_slot, weeks_of
+from questions.experts import may_have as may_have_it
+from questions.models import HOPS_MAX, Assignment, Clarification, Event, Question, Round, record
 
-HOPS_MAX = 5
 AROUND_THE_CLOCK = timedelta(hours=24)  # a span longer than this has no end worth telling
 TRY_AGAIN = timedelta(minutes=5)
-OFFER_SHARE = 0.25  # of the time left, counted in the expert's working time
-OFFER_MIN = timedelta(minutes=30)
+OFFER_SHARE = 4  # an offer lasts a quarter of the expert's working time before the promise ends …
+OFFER_MIN = timedelta(minutes=30)  # … and at least this much of it
+MOMENT = timedelta(seconds=1)
 
 # What counts how much. Being at work comes first: nobody off duty is offered a question while somebody at work has room.
 AT_WORK_POINTS = 1000.0
 ANSWERED_BEFORE_POINTS = 500.0
+TIME_POINTS = 60.0  # for enough working time before the promise ends …
+TIME_ENOUGH = timedelta(hours=8)  # … which is this much: of ten answers nine take less
 LEVEL_POINTS = 10.0
 ROOM_POINTS = 10.0
 LANGUAGE_POINTS = 5.0
+RECORD_POINTS = 10.0  # speed and ratings: 0 for everybody unless the works council agreed
 WAIT_POINTS_PER_HOUR = -1.0
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """One expert as routing sees them: a plain row."""
-
-    person_id: UUID
-    level: int
-    open_count: int
-    capacity: int
-    language: str
-    works: Span | None  # the working span that runs now, or the next one
-    answered_before: bool = False
 
 
 @dataclass(frozen=True)
@@ -57,26 +47,29 @@ class Ranked:
     reasons: list[dict[str, Any]]
 
 
-def rank(candidates: list[Candidate], *, now: datetime, due_at: datetime, language: str) -> list[Ranked]:
-    """The candidates who have room and are at work before `due_at`, best first, each with the reasons. Deterministic."""
-    fit = [c for c in candidates if c.open_count < c.capacity and c.works and c.works[0] < due_at]
+def choose(candidates: Iterable[Candidate], *, now: datetime, until: datetime, language: str) -> list[Ranked]:
+    """The candidates who have room and are at work before `until`, best first, each with the reasons. Deterministic."""
+    fit = [c for c in candidates if c.open_count < c.capacity and works_before(c, until)]
     return sorted((_score(c, now, language) for c in fit), key=lambda r: (-r.score, str(r.person_id)))
 
 
+def works_before(candidate: Candidate, until: datetime) -> bool:
+    return candidate.works is not None and candidate.works[0] < until
+
+
 def _score(candidate: Candidate, now: datetime, language: str) -> Ranked:
-    assert candidate.works is not None  # noqa: S101 — rank() has seen to it
+    assert candidate.works is not None  # noqa: S101 — choose() has seen to it
     begins, ends = candidate.works
-    at_work = begins <= now
-    wait_hours = max(0.0, (begins - now) / timedelta(hours=1))
-    room = 1 - candidate.open_count / candidate.capacity
     speaks = candidate.language == language
     score = (
-        AT_WORK_POINTS * at_work
+        AT_WORK_POINTS * (begins <= now)
         + ANSWERED_BEFORE_POINTS * candidate.answered_before
+        + TIME_POINTS * min(1.0, candidate.time_left / TIME_ENOUGH)
         + LEVEL_POINTS * candidate.level
-        + ROOM_POINTS * room
+        + ROOM_POINTS * (1 - candidate.open_count / candidate.capacity)
         + LANGUAGE_POINTS * speaks
-        + WAIT_POINTS_PER_HOUR * wait_hours
+        + RECORD_POINTS * candidate.record
+        + WAIT_POINTS_PER_HOUR * max(0.0, (begins - now) / timedelta(hours=1))
     )
     reasons: list[dict[str, Any]] = [
         {"code": "knows", "level": candidate.level},
@@ -96,20 +89,35 @@ def _hours_reason(begins: datetime, ends: datetime, now: datetime) -> dict[str, 
     return {"code": "works_until", "at": ends.isoformat()}
 
 
+def offer_ends(week: Week, *, now: datetime, due_at: datetime, steps_at: Sequence[datetime]) -> datetime:
+    """When an offer made now lapses: a quarter of the expert's working time before `due_at`, half an hour of it at least,
+    and before the promise's next step, unless that step comes before they have had their half hour."""
+    left = calendars.working_time_between(week, now, due_at) if due_at > now else timedelta(0)
+    shortest = calendars.add_working_time(week, now, OFFER_MIN) or now + OFFER_MIN
+    lapses = calendars.add_working_time(week, now, max(left / OFFER_SHARE, OFFER_MIN)) or shortest
+    following = [step for step in (*steps_at, due_at) if step > shortest]
+    return min(lapses, following[0] - MOMENT) if following else lapses
+
+
+# --- the topic, and on to an expert ----------------------------------------------------------------------------------
+
+
 def due_ids(limit: int) -> list[UUID]:
     """Questions that wait for routing, the nearest promise first."""
     rows = Question.objects.filter(route_at__lte=clock.now()).order_by("current_round__due_at")
     return list(rows.values_list("pk", flat=True)[:limit])
 
 
+def locked(question_id: UUID) -> Question:
+    """The question with its round and topic, locked: every move of it begins here. Raises Question.DoesNotExist."""
+    rows = Question.objects.select_for_update(of=("self",)).select_related("current_round", "topic", "asker")
+    return rows.get(pk=question_id)
+
+
 @transaction.atomic
 def route(question_id: UUID) -> None:
     """Choose a topic if there is none, then offer the question to one expert. Safe to call at any time."""
-    question = (
-        Question.objects.select_for_update(of=("self",))
-        .select_related("current_round", "topic", "asker")
-        .get(pk=question_id)
-    )
+    question = locked(question_id)
     at = clock.now()
     if question.route_at is None or question.route_at > at:
         return
@@ -122,153 +130,111 @@ def route(question_id: UUID) -> None:
     _offer(question, at)
 
 
+def put_aside(question_id: UUID) -> None:
+    """Routing broke for this one: later again, and it no longer keeps its place in the queue, so that nobody starves."""
+    Question.objects.filter(pk=question_id, route_at__isnull=False).update(route_at=clock.now() + TRY_AGAIN, queued_at=None)
+
+
 def _choose_topic(question: Question, at: datetime) -> bool:
-    choice = topics.choose(question.text)
+    choice = topics.choose(question.text, question.language)
     if choice.topic is None:
         question.topic_confidence = choice.confidence
-        question.mark_triage(choice.guesses)
+        question.mark_triage(choice.guesses, duty.next_hearing(at))
         guesses = [str(guess) for guess in choice.guesses]
         event = record(question, "triage", confidence=round(choice.confidence, 3), guesses=guesses)
-        tell_desk(question, "question_needs_a_topic", occasion=event.pk)
+        duty.tell(question, "question_needs_a_topic", occasion=event.pk)
         return False
     question.mark_routing(choice.topic, confidence=choice.confidence, chosen_by="examples", at=at)
-    record(question, "topic_chosen", topic=choice.topic.slug, by="examples", confidence=round(choice.confidence, 3))
+    confidence = round(choice.confidence, 3)
+    record(
+        question,
+        "topic_chosen",
+        topic=choice.topic.slug,
+        by="examples",
+        confidence=confidence,
+        model=choice.version,
+    )
     rounds.adopt_promise(question, choice.topic)
     return True
 
 
 def _offer(question: Question, at: datetime) -> None:
-    candidates = candidates_for(question, at)
-    hops = _hops(question)
-    if not candidates or hops >= HOPS_MAX:
-        reason = "hops" if hops >= HOPS_MAX else "nobody"
-        if question.state != Question.State.UNSTAFFED:
-            event = record(question, "unstaffed", reason=reason)
-            tell_desk(question, "question_unstaffed", occasion=event.pk)
-        question.mark_unstaffed(at + TRY_AGAIN)
+    leg, hops = _leg(question)
+    if hops >= HOPS_MAX:
+        _nobody(question, at, "hops", again=False)
         return
-    ranked = rank(candidates, now=at, due_at=_latest_start(question.current_round, at), language=question.language)
+    until = latest_start(question.current_round, at)
+    candidates = candidates_for(question, at, until)
+    if not any(works_before(candidate, until) for candidate in candidates):
+        _nobody(question, at, "all_away" if candidates else "nobody", again=True)
+        return
+    ranked = choose(candidates, now=at, until=until, language=question.language)
+    kept_free_for_others = spoken_for(question, candidates) if ranked else set()
     for expert in ranked:
-        if take_slot(expert.person_id):
-            make_offer(question, expert, at, is_swarm=False)
+        if expert.person_id not in kept_free_for_others and take_slot(expert.person_id):
+            make_offer(question, expert, at, leg=leg, hop=hops + 1)
             return
-    if question.state == Question.State.ROUTING:
-        question.mark_queued(at + TRY_AGAIN)  # a slot that becomes free looks for it at once
-    else:
-        question.mark_unstaffed(at + TRY_AGAIN)
+    question.mark_queued(at, at + TRY_AGAIN)  # a place that becomes free finds it at once
 
 
-def _hops(question: Question) -> int:
-    """Offers made in this round; the desk's choice of a topic starts the count anew."""
-    made = Assignment.objects.filter(round=question.current_round, is_swarm=False)
-    chosen = Event.objects.filter(question=question, kind="topic_chosen", data__by="desk").order_by("-id").first()
-    return made.filter(offered_at__gte=chosen.at).count() if chosen else made.count()
+def _nobody(question: Question, at: datetime, reason: str, *, again: bool) -> None:
+    """An explicit state, and the desk knows; the clock runs."""
+    told = question.state == Question.State.UNSTAFFED
+    question.mark_unstaffed(at + TRY_AGAIN if again else None)
+    if not told:
+        event = record(question, "unstaffed", reason=reason)
+        duty.tell(question, "question_unstaffed", occasion=event.pk)
 
 
-def _latest_start(round_: Round, at: datetime) -> datetime:
+def _leg(question: Question) -> tuple[int, int]:
+    """(how often the desk has sent this round on its way, offers one after another since then)."""
+    by_desk = Event.objects.filter(question=question, kind="topic_chosen", data__by="desk", at__gte=_began(question))
+    leg = by_desk.count()
+    hops = Assignment.objects.filter(round=question.current_round, leg=leg, hop__isnull=False).count()
+    return leg, hops
+
+
+def _began(question: Question) -> datetime:
+    return question.current_round.started_at
+
+
+def latest_start(round_: Round, at: datetime) -> datetime:
     """Before the promise is over; when it is over already, as soon as anybody works."""
     return round_.due_at if round_.due_at > at else at + calendars.HORIZON
 
 
-def candidates_for(question: Question, at: datetime) -> list[Candidate]:
-    """Everybody who knows the topic and may get it: never the asker, a leaver, an absentee, or who had it this round."""
-    had_it = Assignment.objects.filter(round=question.current_round).values("expert_id")
-    knows = (
-        Expertise.objects.filter(topic=question.topic, person__roles__contains=[Role.EXPERT])
-        .filter(person__in=Person.objects.present())
-        .exclude(person=question.asker)
-        .exclude(person__in=had_it)
-        .select_related("person", "person__workload")
-    )
-    rows = list(knows)
-    weeks = weeks_of([row.person for row in rows])
-    away_now = set(
-        Absence.objects.filter(starts_at__lte=at, ends_at__gt=at, person__in=weeks).values_list("person", flat=True)
-    )
-    before = set(question.answers.filter(state="released").values_list("author", flat=True))
-    return [
-        Candidate(
-            person_id=row.person_id,
-            level=row.level,
-            open_count=_workload(row.person).open_count,
-            capacity=_workload(row.person).capacity,
-            language=row.person.language,
-            works=calendars.next_open(weeks[row.person_id], at),
-            answered_before=row.person_id in before,
-        )
-        for row in rows
-        if row.person_id not in away_now
-    ]
-
-
-def _workload(person: Person) -> Workload:
-    known: Workload | None = getattr(person, "workload", None)
-    return known or Workload.objects.get_or_create(person=person)[0]
-
-
-def weeks_of(people: list[Person]) -> dict[UUID, Week]:
-    """Everybody's working time, in two queries."""
-    ids = [person.pk for person in people]
-    slots: dict[UUID, list[tuple[int, int, int]]] = {pk: [] for pk in ids}
-    away: dict[UUID, list[Span]] = {pk: [] for pk in ids}
-    hours = WorkingHours.objects.filter(person__in=ids)
-    for pk, *slot in hours.values_list("person_id", "weekday", "starts_minute", "ends_minute"):
-        slots[pk].append((slot[0], slot[1], slot[2]))
-    for absence in Absence.objects.filter(person__in=ids, ends_at__gt=clock.now()):
-        away[absence.person_id].append((absence.starts_at, absence.ends_at))
-    return {
-        person.pk: Week(ZoneInfo(person.time_zone), tuple(slots[person.pk]) or OFFICE_WEEK, tuple(away[person.pk]))
-        for person in people
-    }
-
-
-def take_slot(person_id: UUID) -> bool:
-    """Reserve one of the expert's places; False when they are full. The database decides between parallel workers."""
-    free = Workload.objects.filter(person_id=person_id, open_count__lt=F("capacity"))
-    return bool(free.update(open_count=F("open_count") + 1))
-
-
-def free_slot(person_id: UUID) -> None:
-    """Give a place back and look at once whether a queued question can have it, the nearest promise first."""
-    Workload.objects.filter(person_id=person_id, open_count__gt=0).update(open_count=F("open_count") - 1)
-    waiting = (
-        Question.objects.filter(state=Question.State.ROUTING, route_at__isnull=False)
-        .filter(topic__expertise__person=person_id)
-        .order_by("current_round__due_at")
-        .values_list("pk", flat=True)
-        .first()
-    )
-    if waiting:
-        Question.objects.filter(pk=waiting, route_at__isnull=False).update(route_at=clock.now())
-        ring("questions.tasks.route_one", str(waiting))
-
-
-def make_offer(question: Question, expert: Ranked, at: datetime, *, is_swarm: bool) -> Assignment:
+def make_offer(
+    question: Question,
+    expert: Ranked,
+    at: datetime,
+    *,
+    is_swarm: bool = False,
+    by_hand: bool = False,
+    leg: int = 0,
+    hop: int | None = None,
+) -> Assignment:
     """Offer the question to this expert, whose place is taken already, and tell them. Called with the question locked."""
     person = Person.objects.get(pk=expert.person_id)
+    round_ = question.current_round
     assignment = Assignment.objects.create(
         question=question,
-        round=question.current_round,
+        round=round_,
         expert=person,
         is_swarm=is_swarm,
+        by_hand=by_hand,
+        leg=leg,
+        hop=hop,
         reasons=expert.reasons,
         score=expert.score,
         offered_at=at,
-        expires_at=_expiry(question.current_round, person, at),
+        expires_at=offer_ends(weeks_of([person])[person.pk], now=at, due_at=round_.due_at, steps_at=round_.steps_at),
     )
     if not is_swarm:
         question.mark_offered()
-    record(
-        question,
-        "offered",
-        actor=None,
-        assignment=str(assignment.pk),
-        expert=str(person.pk),
-        swarm=is_swarm,
-        score=expert.score,
-    )
-    label = words.label(question)
-    code = item_codes.open_for(person, assignment.item, label)
+        item_codes.close(duty.item(question))
+    how: dict[str, Any] = {"expert": str(person.pk), "swarm": is_swarm, "score": expert.score, "by_hand": by_hand}
+    record(question, "offered", assignment=str(assignment.pk), **how)
+    code = item_codes.open_for(person, assignment.item, words.label(question))
     notify(
         person,
         key=f"{assignment.item}:offered",
@@ -280,25 +246,10 @@ def make_offer(question: Question, expert: Ranked, at: datetime, *, is_swarm: bo
     return assignment
 
 
-def _expiry(round_: Round, person: Person, at: datetime) -> datetime:
-    """A quarter of the time left in the expert's working time, half an hour at least, and before the next step."""
-    left = max(round_.due_at - at, timedelta(0))
-    week = weeks_of([person])[person.pk]
-    working = calendars.add_working_time(week, at, max(left * OFFER_SHARE, OFFER_MIN))
-    end = working or at + OFFER_MIN
-    if round_.next_step_at and round_.next_step_at > at:
-        end = min(end, round_.next_step_at - timedelta(seconds=1))
-    return max(end, at + timedelta(seconds=1))
-
-
 def swarm(question: Question, at: datetime, size: int) -> list[Assignment]:
     """Offer the question to `size` more experts; the first answer wins. Called with the question locked."""
-    ranked = rank(
-        candidates_for(question, at),
-        now=at,
-        due_at=_latest_start(question.current_round, at),
-        language=question.language,
-    )
+    until = latest_start(question.current_round, at)
+    ranked = choose(candidates_for(question, at, until), now=at, until=until, language=question.language)
     made: list[Assignment] = []
     for expert in ranked:
         if len(made) == size:
@@ -306,6 +257,9 @@ def swarm(question: Question, at: datetime, size: int) -> list[Assignment]:
         if take_slot(expert.person_id):
             made.append(make_offer(question, expert, at, is_swarm=True))
     return made
+
+
+# --- the end of an assignment ----------------------------------------------------------------------------------------
 
 
 def end_assignment(assignment: Assignment, state: str, at: datetime, *, decline_reason: str = "") -> bool:
@@ -317,12 +271,19 @@ def end_assignment(assignment: Assignment, state: str, at: datetime, *, decline_
     return True
 
 
+def drop_clarification(question: Question, at: datetime) -> None:
+    """Nobody waits for the reply any more."""
+    for clarification in Clarification.objects.filter(question=question, replied_at__isnull=True):
+        Clarification.objects.filter(pk=clarification.pk).update(replied_at=at)
+        item_codes.close(f"clarification:{clarification.pk}")
+
+
 def pass_on(question: Question, at: datetime) -> None:
-    """Nobody has it any more (declined, expired): back to routing, unless a swarm still holds it."""
+    """Nobody has it any more (declined, handed back, expired): back to routing, unless a swarm still holds it."""
     if Assignment.objects.filter(question=question, state__in=Assignment.OPEN).exists():
         return
-    question.mark_back_in_routing(at)
-    ring("questions.tasks.route_one", str(question.pk))
+    if question.mark_back_in_routing(at):
+        ring("questions.tasks.route_one", str(question.pk))
 
 
 def due_offers(limit: int) -> list[UUID]:
@@ -335,7 +296,7 @@ def expire(assignment_id: UUID) -> None:
     """An offer that nobody reacted to passes on. An acceptance that came first wins (one guarded UPDATE)."""
     at = clock.now()
     assignment = Assignment.objects.select_related("expert").get(pk=assignment_id)
-    question = Question.objects.select_for_update().get(pk=assignment.question_id)
+    question = locked(assignment.question_id)
     if assignment.expires_at > at or not assignment.mark_expired(at):
         return
     item_codes.close(assignment.item)
@@ -344,19 +305,48 @@ def expire(assignment_id: UUID) -> None:
     pass_on(question, at)
 
 
-def desk_people() -> list[Person]:
-    return list(Person.objects.present().filter(roles__contains=[Role.DUTY_DESK]))
+# --- people who are away or gone -------------------------------------------------------------------------------------
 
 
-def tell_desk(question: Question, event: str, *, urgent: bool = False, occasion: int = 0) -> None:
-    """Everybody of the duty desk hears it, once a round, event and occasion."""
-    link = f"{settings.PUBLIC_BASE_URL}/admin/questions/question/{question.pk}/change/"
-    for person in desk_people():
-        notify(
-            person,
-            key=f"round:{question.current_round_id}:{event}:{occasion}:{person.pk}",
-            event=event,
-            subject_key=question.subject_key,
-            urgent=urgent,
-            **words.for_desk(question, person, event, link),
-        )
+def left(person: Person) -> None:
+    """People's lifecycle: their open work moves in the transaction in which they leave."""
+    move_from(person, why="left")
+
+
+def absent(person: Person) -> None:
+    move_from(person, why="absent")
+
+
+def move_from(person: Person, *, why: str) -> int:
+    """What the person holds goes to their stand-in, or to whom routing chooses. Returns how many questions moved.
+
+    Runs in the transaction of the cause (absence, leaving); each question is locked in turn, in the order of ids.
+    """
+    at = clock.now()
+    held = Assignment.objects.filter(expert=person, state__in=Assignment.OPEN).order_by("question_id")
+    for assignment in held:
+        question = locked(assignment.question_id)
+        if end_assignment(assignment, Assignment.State.MOVED, at):
+            rounds.resume(question, at)
+            drop_clarification(question, at)  # nobody waits for the asker's reply any more
+            record(question, "moved", assignment=str(assignment.pk), expert=str(person.pk), why=why)
+            _to_stand_in(question, person, at)
+    return len(held)
+
+
+def _to_stand_in(question: Question, person: Person, at: datetime) -> None:
+    if question.state == Question.State.PENDING_APPROVAL:
+        return  # the answer is written; the approver does not need its author
+    stand_in = stand_in_for(person.pk, at)
+    if Assignment.objects.filter(question=question, state__in=Assignment.OPEN).exists():
+        return
+    question.mark_back_in_routing(at)
+    if stand_in.cycles:
+        _nobody(question, at, "stand_ins_cycle", again=False)
+        return
+    other = stand_in.person_id
+    if other and may_have_it(question, other) and take_slot(other):
+        reasons = [{"code": "stands_in", "person": person.name}]
+        make_offer(question, Ranked(other, 0.0, reasons), at, by_hand=True)
+        return
+    ring("questions.tasks.route_one", str(question.pk))

@@ -11,7 +11,7 @@ from backend.manners import AnswerText, LongText, NoteText, Schema, ShortCode
 from people.models import Person
 from questions import links, words
 from questions.masking import masked
-from questions.models import Answer, Assignment, Event, Question, Round, Topic
+from questions.models import Answer, Assignment, Clarification, DutyShift, Event, Question, Round, Topic
 
 
 class TopicOut(Schema):
@@ -43,7 +43,7 @@ class PromiseOut(Schema):
     started_at: datetime = Field(description="UTC: when the message that carried the question was received.")
     due_at: datetime = Field(description="UTC.")
     status: str = Field(
-        description="running, overdue, kept, breached or void. Overdue shows as soon as `due_at` has passed."
+        description="running, paused, overdue, kept, breached or void. Overdue shows as soon as `due_at` has passed."
     )
 
     @classmethod
@@ -57,6 +57,8 @@ class AnswerOut(Schema):
     author: str = Field(description="The expert's name.")
     received_at: datetime = Field(description="UTC: when the answer was received.")
     helped: bool | None = Field(description="The friend's rating; null until there is one.")
+    valid_until: datetime | None = Field(description="UTC: do not relay it after this; null when it has no end.")
+    is_correction: bool = Field(description="It took the place of an earlier answer: tell the friend.")
 
 
 class ThreadItem(Schema):
@@ -75,6 +77,7 @@ class AskIn(Schema):
         "via_me", description="`via_me`: the answer comes to me. `direct`: also to the friend, who confirms an address."
     )
     is_confidential: bool = Field(False, description="Never shown as an example to others.")
+    not_to: list[UUID] = Field([], max_length=20, description="Colleagues who must not get it.")
 
 
 class QuestionOut(Schema):
@@ -93,6 +96,9 @@ class QuestionOut(Schema):
     is_confidential: bool
     topic: TopicBrief | None
     promise: PromiseOut
+    expected_at: datetime | None = Field(
+        description="UTC: when an answer is to be expected, from rosters and history; null when nothing is known."
+    )
     friend_link: str = Field(description="The page for the friend: share it by your own phone.")
     received_at: datetime = Field(description="UTC.")
 
@@ -101,21 +107,54 @@ class QuestionOut(Schema):
         return cls(**_question_fields(question, reader))
 
 
+class ClarificationOut(Schema):
+    """What the expert wants to know, and the reply."""
+
+    id: UUID
+    text: str
+    asked_at: datetime = Field(description="UTC.")
+    reply: str = Field(description="Empty until there is one.")
+    replied_at: datetime | None = Field(description="UTC; null while the expert waits for my reply.")
+
+    @classmethod
+    def of(cls, row: Clarification) -> "ClarificationOut":
+        return cls(id=row.pk, text=row.text, asked_at=row.asked_at, reply=row.reply, replied_at=row.replied_at)
+
+
 class QuestionDetail(QuestionOut):
     answer: AnswerOut | None = Field(description="The released answer; null until there is one.")
+    clarifications: list[ClarificationOut] = Field(description="What the expert asked back, oldest first.")
     thread: list[ThreadItem]
 
     @classmethod
-    def whole(cls, question: Question, reader: Person, answer: Answer | None, events: list[Event]) -> "QuestionDetail":
+    def whole(
+        cls,
+        question: Question,
+        reader: Person,
+        answer: Answer | None,
+        events: list[Event],
+        clarifications: list[Clarification],
+    ) -> "QuestionDetail":
         return cls(
             **_question_fields(question, reader),
             answer=_answer(answer) if answer else None,
+            clarifications=[ClarificationOut.of(row) for row in clarifications],
             thread=[ThreadItem(at=event.at, kind=event.kind) for event in events],
         )
 
 
 def _question_fields(question: Question, reader: Person) -> dict[str, Any]:
-    names = ("reference", "text", "language", "state", "close_reason", "answer_mode", "is_confidential", "received_at")
+    names = (
+        "reference",
+        "text",
+        "language",
+        "state",
+        "close_reason",
+        "answer_mode",
+        "is_confidential",
+        "received_at",
+        "expected_at",
+    )
     return {
         **{name: getattr(question, name) for name in names},
         "id": question.pk,
@@ -136,6 +175,8 @@ def _answer(answer: Answer) -> AnswerOut:
         author=answer.author.name,
         received_at=answer.received_at,
         helped=answer.helped,
+        valid_until=answer.valid_until,
+        is_correction=answer.corrects_id is not None,
     )
 
 
@@ -181,6 +222,7 @@ class DeclineIn(Schema):
 class AnswerIn(Schema):
     text: AnswerText = Field(description="Friend-safe answer, 1 to 8000 characters.")
     internal_note: NoteText = Field("", description="For colleagues only, up to 8000 characters.")
+    valid_until: datetime | None = Field(None, description="With its offset: do not relay it after this.")
 
 
 class RateIn(Schema):
@@ -189,3 +231,103 @@ class RateIn(Schema):
 
 class RateOut(Schema):
     result: str = Field(description="helped, reopened, not_helped (was reopened before) or rated (had a rating).")
+
+
+class TextIn(Schema):
+    text: LongText = Field(description="1 to 4000 characters.")
+
+
+class ColleagueIn(Schema):
+    colleague: UUID = Field(description="A person's id: one of `list_colleagues`.")
+
+
+class ColleagueOut(Schema):
+    """A colleague who knows the topic."""
+
+    id: UUID
+    name: str = Field(max_length=120)
+
+
+class ApprovalOut(Schema):
+    """A colleague's answer that waits for me to approve it."""
+
+    id: UUID
+    reference: str = Field(max_length=12)
+    question: str = Field(description="Masked.")
+    text: str = Field(description="What the friend would read.")
+    internal_note: str
+    author: str = Field(max_length=120)
+    promise: PromiseOut
+
+    @classmethod
+    def of(cls, draft: Answer) -> "ApprovalOut":
+        return cls(
+            id=draft.pk,
+            reference=draft.question.reference,
+            question=masked(draft.question.text),
+            text=draft.text,
+            internal_note=draft.internal_note,
+            author=draft.author.name,
+            promise=PromiseOut.of(draft.question.current_round, clock.now()),
+        )
+
+
+# --- the duty desk ---------------------------------------------------------------------------------------------------
+
+
+class DeskItemOut(Schema):
+    """A question that waits for the desk."""
+
+    id: UUID
+    reference: str = Field(max_length=12)
+    text: str = Field(description="Unmasked: the desk must be able to see what it is about.")
+    language: str = Field(max_length=2)
+    state: str = Field(description="triage, unstaffed, or any other unanswered state when it is nearly due. May grow.")
+    topic: TopicBrief | None
+    guesses: list[TopicBrief] = Field(description="What it may be about, likeliest first.")
+    promise: PromiseOut
+    holder: str | None = Field(description="Who of the desk deals with it; null when it is free.")
+
+    @classmethod
+    def of(cls, question: Question, reader: Person, topics: dict[UUID, Topic]) -> "DeskItemOut":
+        guesses = [topics[pk] for pk in question.topic_guesses if pk in topics]
+        return cls(
+            id=question.pk,
+            reference=question.reference,
+            text=question.text,
+            language=question.language,
+            state=question.state,
+            topic=topic_brief(question.topic, reader.language),
+            guesses=[TopicBrief(slug=topic.slug, name=topic.name(reader.language)) for topic in guesses],
+            promise=PromiseOut.of(question.current_round, clock.now()),
+            holder=question.desk_holder.name if question.desk_holder else None,
+        )
+
+
+class TopicChoiceIn(Schema):
+    topic: ShortCode = Field(description="A topic's slug.")
+
+
+class CloseIn(Schema):
+    reason: Literal["not_a_question", "duplicate"]
+
+
+class ShiftIn(Schema):
+    person: UUID = Field(description="Somebody of the duty desk.")
+    starts_at: datetime = Field(description="With its offset.")
+    ends_at: datetime = Field(description="With its offset.")
+
+
+class ShiftOut(Schema):
+    """Who is on duty when."""
+
+    id: int
+    person: UUID
+    name: str = Field(max_length=120)
+    starts_at: datetime = Field(description="UTC.")
+    ends_at: datetime = Field(description="UTC.")
+
+    @classmethod
+    def of(cls, shift: DutyShift) -> "ShiftOut":
+        who = shift.person
+        return cls(id=shift.pk, person=who.pk, name=who.name, starts_at=shift.starts_at, ends_at=shift.ends_at)

@@ -1,45 +1,73 @@
 """Celery's side: each task calls one function."""
 
 import logging
+from collections.abc import Callable, Iterable
 from uuid import UUID
 
 from celery import shared_task
 
-from questions import answering, friends, promise, routing
+from questions import after, duty, expectation, friends, promise, rounds, routing, topics
+from questions.models import Topic
 
 log = logging.getLogger(__name__)
 
 BATCH = 200
 
 
+def _each(ids: Iterable[UUID], act: Callable[[UUID], object], broken: Callable[[UUID], object] | None = None) -> None:
+    """One row that breaks is logged and, where the sweep would meet it first again, put aside; the others go on."""
+    for pk in ids:
+        try:
+            act(pk)
+        except Exception:
+            log.exception("%s failed id=%s", act.__qualname__, pk)
+            if broken:
+                broken(pk)
+
+
 @shared_task
 def route_one(question_id: str) -> None:
-    routing.route(UUID(question_id))
+    _each([UUID(question_id)], routing.route, routing.put_aside)
 
 
 @shared_task
 def route_due() -> None:
     """Questions whose ring was lost, that wait for room, or that nobody could take so far."""
-    for question_id in routing.due_ids(BATCH):
-        try:
-            routing.route(question_id)
-        except Exception:
-            log.exception("routing failed question=%s", question_id)
-    answering.note_delivered()
+    _each(routing.due_ids(BATCH), routing.route, routing.put_aside)
+    after.note_delivered()
 
 
 @shared_task
 def expire_offers() -> None:
-    for assignment_id in routing.due_offers(BATCH):
-        try:
-            routing.expire(assignment_id)
-        except Exception:
-            log.exception("expiry failed assignment=%s", assignment_id)
+    _each(routing.due_offers(BATCH), routing.expire)
 
 
 @shared_task
 def run_due_promises() -> None:
     promise.run_due()
+
+
+@shared_task
+def follow_up() -> None:
+    _each(after.due_ids(BATCH), after.follow_up)
+    _each(duty.due_ids(BATCH), duty.tell_waiting)
+
+
+@shared_task
+def train_topics() -> None:
+    topics.train_when_due()
+
+
+@shared_task
+def refresh_forecasts() -> None:
+    expectation.refresh()
+
+
+@shared_task
+def adopt_policy(topic_id: str) -> None:
+    """The topic's promise or its calendar changed: the promises that run follow."""
+    topic = Topic.objects.select_related("calendar").get(pk=topic_id)
+    _each(rounds.open_round_ids(topic), lambda pk: rounds.follow_topic(pk, topic))
 
 
 @shared_task

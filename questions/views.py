@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods
 
 from backend import clock
 from backend.errors import Refusal
-from questions import answering, friends, links, words
+from questions import after, answering, friends, links, words
 from questions.masking import masked
 from questions.models import Assignment, Question
 
@@ -60,7 +60,7 @@ def friend_page(request: HttpRequest, friend_key: str) -> HttpResponse:
 def _friend_acts(request: HttpRequest, question: Question) -> None:
     action = request.POST.get("action", "")
     if action in {"helped", "not_yet"}:
-        answering.rate(question.pk, helped=action == "helped")
+        after.rate(question.pk, helped=action == "helped")
     elif action == "address":
         friends.ask_code(question, request.POST.get("address", "")[:254])
     elif action == "code":
@@ -69,7 +69,7 @@ def _friend_acts(request: HttpRequest, question: Question) -> None:
 
 def _friend_words(question: Question, problem: str) -> dict[str, Any]:
     friend = getattr(question, "friend_address", None)
-    given = answering.released(question)
+    given = after.released(question)
     return {
         "question": question,
         "answer": given,

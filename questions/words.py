@@ -12,13 +12,14 @@ from typing import Any, ParamSpec
 from babel.dates import format_datetime
 from django.conf import settings
 from django.utils import translation
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from notifications import segments
 from people.models import Person
 from questions import links
 from questions.masking import masked
-from questions.models import Answer, Assignment, Question, Topic
+from questions.models import Answer, Assignment, Clarification, Question, Topic
 
 SMS_SEGMENTS = 2
 LABEL_CHARACTERS = 40
@@ -114,6 +115,10 @@ def _reason(assignment: Assignment, reason: dict[str, Any], reader: Person) -> s
         return _("answered it before")
     if reason["code"] == "works_now":
         return _("at work now")
+    if reason["code"] == "stands_in":
+        return _("stands in for %(name)s") % {"name": reason["person"]}
+    if reason["code"] == "chosen_by":
+        return _("chosen by %(name)s") % {"name": reason["person"]}
     at = datetime.fromisoformat(reason["at"])
     known = {"works_until": _("works until %(at)s"), "works_from": _("works from %(at)s")}
     return known[reason["code"]] % {"at": when(at, reader)}
@@ -143,6 +148,8 @@ def no_longer_needed(question: Question, expert: Person, reason: str) -> Words:
     names = {"reference": question.reference}
     if reason == "withdrawn":
         text = _("%(reference)s was withdrawn: no answer is needed any more. Thank you.") % names
+    elif reason == "closed":
+        text = _("%(reference)s was closed: no answer is needed any more. Thank you.") % names
     else:
         text = _("A colleague has answered %(reference)s: nothing is needed any more. Thank you.") % names
     return {"title": text, "body": text, "sms": text}
@@ -159,6 +166,101 @@ def what_will_be_shown(given: Answer, question: Question) -> str:
     shown = _("Thank you. This is the answer to %(reference)s as it is shown:") % {"reference": question.reference}
     note = _("Internal note kept for colleagues.") if given.internal_note else ""
     return "\n\n".join(part for part in (shown, given.text, note) if part)
+
+
+def waits_for_approval(question: Question) -> str:
+    """To an expert whose text a colleague reads first."""
+    return _("Thank you. A colleague looks at your answer to %(reference)s before it leaves.") % {
+        "reference": question.reference
+    }
+
+
+@_in_language_of(2)
+def approval(question: Question, draft: Answer, reader: Person, code: str) -> Words:
+    """To the second pair of eyes."""
+    values = {
+        "reference": question.reference,
+        "author": draft.author.name,
+        "due": when(question.current_round.due_at, reader),
+        "text": masked(question.text),
+        "answer": draft.text,
+    }
+    sms = fit(
+        _("%(author)s answers %(reference)s: %(text)s ACCEPT %(code)s sends it, REJECT %(code)s + why sends it back."),
+        draft.text,
+        code=code,
+        author=draft.author.first_name,
+        reference=question.reference,
+    )
+    return {
+        "title": _("%(reference)s: an answer to approve") % values,
+        "body": _(
+            "%(author)s answers:\n\n%(answer)s\n\nThe question was:\n\n%(text)s\n\nReply with ACCEPT and it leaves."
+            " Anything else you write goes back to %(author)s. Due: %(due)s."
+        )
+        % values,
+        "sms": sms,
+    }
+
+
+@_in_language_of(3)
+def needs_work(question: Question, draft: Answer, remark: str, author: Person, code: str) -> Words:
+    """To the author whose text came back."""
+    sms = fit(
+        _("Your answer to %(reference)s came back: %(text)s Answer again: ANSWER %(code)s + text"),
+        remark,
+        reference=question.reference,
+        code=code,
+    )
+    return {
+        "title": _("%(reference)s: your answer came back") % {"reference": question.reference},
+        "body": _("A colleague wrote:\n\n%(remark)s\n\nYour text was:\n\n%(answer)s\n\nReply with the new text.")
+        % {"remark": remark, "answer": draft.text},
+        "sms": sms,
+    }
+
+
+@_in_language_of(2)
+def clarified(question: Question, clarification: Clarification, expert: Person, code: str) -> Words:
+    """To the expert: what the asker replied."""
+    due = when(question.current_round.due_at, expert)
+    sms = fit(
+        _("Reply to %(code)s (before %(due)s): %(text)s ANSWER %(code)s + text"),
+        masked(clarification.reply),
+        code=code,
+        due=due,
+    )
+    values = {
+        "reply": masked(clarification.reply),
+        "asked": clarification.text,
+        "text": masked(question.text),
+        "due": due,
+    }
+    return {
+        "title": _("Reply to your question about %(reference)s") % {"reference": question.reference},
+        "body": _(
+            "You asked:\n\n%(asked)s\n\nThe reply:\n\n%(reply)s\n\nThe question was:\n\n%(text)s\n\n"
+            "Reply to this mail with your answer, before %(due)s."
+        )
+        % values,
+        "sms": sms,
+    }
+
+
+def heard_back(given: Answer, question: Question) -> str:
+    """To whoever wrote an answer: the words as they leave, or why they do not."""
+    if given.state == given.State.REFUSED:
+        return too_late(question)
+    if given.state == given.State.DRAFT:
+        return waits_for_approval(question)
+    return what_will_be_shown(given, question)
+
+
+def heard_back_short(given: Answer, question: Question) -> str:
+    """The same in an SMS."""
+    if given.state != given.State.RELEASED:
+        return heard_back(given, question)
+    return fit(_("Thank you. The answer to %(reference)s is out: %(text)s"), given.text, reference=question.reference)
 
 
 def too_late(question: Question) -> str:
@@ -182,7 +284,87 @@ def received(question: Question, person: Person, code: str) -> str:
     }
     if question.answer_mode == "direct":
         return _("Passed on: %(reference)s. Answer before %(due)s. Your friend follows it here: %(link)s") % values
-    return _("Passed on: %(reference)s. You have the answer before %(due)s. STATUS %(code)s tells how it stands.") % values
+    if question.expected_at is None:
+        return (
+            _("Passed on: %(reference)s. You have the answer before %(due)s. STATUS %(code)s tells how it stands.") % values
+        )
+    values["expected"] = when(question.expected_at, person)
+    if question.expected_at > question.current_round.due_at:  # honest, also when it is not what was promised
+        return _("Passed on: %(reference)s. It is busy: expect the answer around %(expected)s. STATUS %(code)s.") % values
+    return (
+        _("Passed on: %(reference)s. Expect the answer around %(expected)s, before %(due)s at the latest. STATUS %(code)s.")
+        % values
+    )
+
+
+@_in_language_of(2)
+def asked_back(question: Question, clarification: Clarification, asker: Person, code: str) -> Words:
+    """The expert wants to know something first."""
+    sms = fit(
+        _("About %(reference)s: %(text)s Reply %(code)s + your answer."),
+        clarification.text,
+        reference=question.reference,
+        code=code,
+    )
+    return {
+        "title": _("A question about %(reference)s") % {"reference": question.reference},
+        "body": _(
+            "You asked:\n\n%(question)s\n\nThe expert wants to know:\n\n%(text)s\n\nReply to this mail. Without a reply the"
+            " question is closed after three days."
+        )
+        % {"question": question.text, "text": clarification.text},
+        "sms": sms,
+    }
+
+
+@_in_language_of(1)
+def relay_reminder(question: Question, asker: Person, code: str) -> Words:
+    """The answer lies there and nobody passed it on."""
+    link = links.friend_link(question)
+    values = {"reference": question.reference, "code": code, "link": link}
+    text = (
+        _("The answer to %(reference)s is waiting for your friend. Passed on? RELAYED %(code)s. Share: %(link)s") % values
+    )
+    return {
+        "title": _("Did you pass on the answer to %(reference)s?") % values,
+        "body": _("You asked:\n\n%(question)s\n\nThe answer is there. Share this page with your friend:")
+        % {"question": question.text},
+        "sms": segments.plain(text),
+        "link": link,
+        "link_text": _("The page for your friend"),
+    }
+
+
+@_in_language_of(2)
+def corrected(question: Question, made: Answer, asker: Person, code: str) -> Words:
+    """A newer text takes the place of the one that was passed on."""
+    link = links.friend_link(question)
+    sms = fit(
+        _("The answer to %(reference)s was corrected: %(text)s Please pass it on. Share: %(link)s"),
+        made.text,
+        reference=question.reference,
+        link=link,
+    )
+    return {
+        "title": _("The answer to %(reference)s was corrected") % {"reference": question.reference},
+        "body": _("You asked:\n\n%(question)s\n\nThe corrected answer:\n\n%(answer)s\n\nPlease tell your friend:")
+        % {"question": question.text, "answer": made.text},
+        "sms": sms,
+        "link": link,
+        "link_text": _("The page for your friend"),
+    }
+
+
+@_in_language_of(1)
+def closed(question: Question, asker: Person) -> Words:
+    """Closed without an answer, and why."""
+    names = {"reference": question.reference}
+    text = {
+        "no_reply": _("%(reference)s is closed: the expert had a question and there was no reply. Ask again any time."),
+        "not_a_question": _("%(reference)s is closed: the desk found no question in it. Ask again in other words."),
+        "duplicate": _("%(reference)s is closed: the same question is being answered already."),
+    }[question.close_reason] % names
+    return {"title": _("%(reference)s is closed") % names, "body": text, "sms": segments.plain(text)}
 
 
 @_in_language_of(2)
@@ -258,7 +440,7 @@ def _state_names() -> dict[str, str]:
 
 
 @_in_language_of(1)
-def for_desk(question: Question, person: Person, event: str, link: str) -> Words:
+def for_desk(question: Question, person: Person, event: str, link: str, code: str) -> Words:
     values = {
         "reference": question.reference,
         "due": when(question.current_round.due_at, person),
@@ -272,10 +454,37 @@ def for_desk(question: Question, person: Person, event: str, link: str) -> Words
         "question_nearly_due": _("%(reference)s is nearly due"),
         "question_overdue": _("%(reference)s is overdue"),
     }[event] % values
-    body = _("%(text)s\n\nTopic: %(topic)s. Due: %(due)s.") % values
+    body = _("%(text)s\n\nTopic: %(topic)s. Due: %(due)s.") % {**values, "text": question.text}  # the desk reads it whole
     sms = fit(_("%(title)s (due %(due)s): %(text)s"), masked(question.text), title=title, due=values["due"])
+    if code:
+        body += "\n\n" + desk_help(question, code)
+        how = _("ACCEPT/TOPIC/PASS/ANSWER/CLOSE %(code)s") % {"code": code}
+        sms = fit(
+            _("%(title)s (due %(due)s): %(text)s %(how)s"), masked(question.text), title=title, due=values["due"], how=how
+        )
     words = {"title": title, "body": body, "sms": sms}
     return {**words, "link": link, "link_text": _("Open the back office")} if link else words
+
+
+def desk_help(question: Question, code: str) -> str:
+    """What the desk can write about one item, with the best guesses; in the language that is active."""
+    lines = [
+        _("Reply to this mail (or by SMS with %(code)s) with one of:"),
+        _("ACCEPT: you deal with it. BACK: somebody else shall."),
+        _("TOPIC + name or number: it goes to that topic's experts."),
+        _("PASS + name: that expert gets it."),
+        _("ANSWER + text: you answer it yourself."),
+        _("CLOSE not a question, or CLOSE duplicate."),
+    ]
+    guesses = [topic.name(get_language() or "nl")[:40] for topic in best_guesses(question)]
+    numbered = [f"{number} = {name}" for number, name in enumerate(guesses, 1)]
+    return "\n".join([line % {"code": code} for line in lines] + numbered)
+
+
+def best_guesses(question: Question) -> list[Topic]:
+    """The topics it may be about, likeliest first."""
+    known = {topic.pk: topic for topic in Topic.objects.filter(pk__in=question.topic_guesses)}
+    return [known[pk] for pk in question.topic_guesses if pk in known]
 
 
 # --- to the friend ---------------------------------------------------------------------------------------------------

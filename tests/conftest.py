@@ -25,8 +25,9 @@ from notifications import delivery, inbound
 from notifications.inbound import handling
 from notifications.management.commands import receive_mail
 from notifications.models import ItemCode
+from people import lifecycle
 from people.models import AccessToken, Person, WorkingHours
-from questions import answering, promise, routing
+from questions import after, duty, promise, routing
 from questions.models import Assignment, Expertise, Question, Topic, TopicExample, Workload
 from sandbox import mailbox
 from sandbox.models import Letter
@@ -133,8 +134,22 @@ def make_cast() -> Cast:
         slug="billing", mail_key="rekening", name_nl="Rekening", name_en="Billing", description_nl="", description_en=""
     )
     other = Topic.objects.create(slug="roaming", mail_key="buitenland", name_nl="Buitenland", name_en="Roaming")
-    bills = ("Waarom is mijn rekening zo hoog?", "Wat zijn de extra kosten op mijn factuur?", "Why is my bill so high?")
-    trips = ("Kan ik in Spanje bellen?", "Wat kost internet in Turkije?", "Does my bundle work in Morocco?")
+    bills = (
+        "Waarom is mijn rekening zo hoog?",
+        "Wat zijn de extra kosten op mijn factuur?",
+        "Waarom is de rekening deze maand hoger dan normaal?",
+        "Hoe betaal ik mijn factuur?",
+        "Why is my bill so high?",
+        "My brother was charged twice on his bill",
+    )
+    trips = (
+        "Kan ik in Spanje bellen?",
+        "Wat kost internet in Turkije?",
+        "Werkt mijn bundel ook in Marokko op vakantie?",
+        "Hoe zet ik roaming aan in het buitenland?",
+        "Does my bundle work in Morocco?",
+        "What does calling from the United States cost?",
+    )
     for which, texts in ((topic, bills), (other, trips)):
         TopicExample.objects.bulk_create(TopicExample(topic=which, language="nl", text=text) for text in texts)
     cast = Cast(
@@ -222,7 +237,16 @@ def work(*, sending: bool = True) -> None:
             moved += 1
         moved += promise.run_due()
         moved += delivery.send_due() if sending else 0
-        moved += answering.note_delivered()
+        for question_id in after.due_ids(500):
+            after.follow_up(question_id)
+            moved += 1
+        for question_id in duty.due_ids(500):
+            duty.tell_waiting(question_id)
+            moved += 1
+        for absence_id in lifecycle.absences_to_begin(500):
+            lifecycle.begin_absence(absence_id)
+            moved += 1
+        moved += after.note_delivered()
         if not moved:
             return
     raise AssertionError("the sweeps do not come to rest")

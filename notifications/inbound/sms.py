@@ -109,7 +109,7 @@ def read(text: str) -> Reading:
     code, tail = "", rest
     if verb.kinds and _is_code(_split(rest)[0]):
         code, tail = _split(rest)
-    if verb.whole_message and tail:
+    if (verb.whole_message and tail) or (verb.needs_code and not code):
         return Reading(None, "", text)  # "ja hoor, dat klopt" is text, not a verb
     return Reading(verb, _clean(code), tail)
 

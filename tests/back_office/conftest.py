@@ -96,6 +96,7 @@ def add_history(cast: Cast, question: Question, first: int, count: int) -> None:
             round=question.current_round,
             expert=expert,
             state="declined",
+            by_hand=True,
             reasons=[{"code": "knows", "level": 2}, {"code": "load", "open": 1, "capacity": 5}],
             offered_at=at,
             expires_at=at,

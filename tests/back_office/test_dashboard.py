@@ -4,6 +4,7 @@ import re
 
 from django.test import Client
 
+from backend import clock
 from notifications.models import Delivery
 from tests.back_office.conftest import a_delivery, make_inbound, make_question
 from tests.conftest import Cast, later
@@ -19,7 +20,7 @@ def test_the_numbers_are_true_and_their_links_show_as_many(office: dict[str, Cli
     for number in (2, 3, 4, 5):
         question = make_question(quiet_cast, number)
         if number == 3:
-            question.mark_triage([])
+            question.mark_triage([], clock.now())
         if number == 4:
             question.mark_withdrawn()
     for number, state in enumerate(("undelivered", "unknown", "failed", "sent", "due", "delivered")):

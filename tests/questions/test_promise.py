@@ -33,7 +33,8 @@ DUE = START + timedelta(hours=24)
 def test_the_highest_step_reached_and_when_to_look_again(
     hours: float, done: int, reached: int, following: float | None
 ) -> None:
-    found = rounds.next_step(START, DUE, done, START + timedelta(hours=hours))
+    steps_at = [START + timedelta(hours=step) for step in (12, 18, 21.6)]
+    found = promise.next_step(steps_at, DUE, done, START + timedelta(hours=hours))
     assert found == (reached, None if following is None else START + timedelta(hours=following))
 
 

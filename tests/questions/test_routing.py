@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 from backend import clock
 from people.models import Absence
 from questions import answering, routing
+from questions.experts import Candidate
 from questions.models import Assignment, Question, Workload
-from questions.routing import Candidate
 from tests.conftest import Cast, ask, code_of, in_parallel, later, offer_of, text, texts, work
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -27,7 +27,7 @@ def candidate(number: int, **changes: object) -> Candidate:
 
 
 def order(*candidates: Candidate) -> list[int]:
-    ranked = routing.rank(list(candidates), now=NOW, due_at=NOW + 24 * HOUR, language="nl")
+    ranked = routing.choose(list(candidates), now=NOW, until=NOW + 24 * HOUR, language="nl")
     return [one.person_id.int for one in ranked]
 
 

@@ -12,7 +12,7 @@ from django.db import transaction
 from backend import clock
 from people import roster
 from people.models import Person
-from questions import answering, intake, rounds, routing, topics
+from questions import after, answering, experts, intake, rounds, routing, topics
 from questions.models import Assignment, Expertise, Question, Round, Topic, TopicExample, Workload
 
 FOLDER = Path(__file__).resolve().parent.parent.parent / "demo"
@@ -48,7 +48,7 @@ def load_topics() -> None:
         TopicExample.objects.bulk_create(TopicExample(topic=topic, **example) for example in examples)
         for expert in experts:
             Expertise.objects.create(topic=topic, person=_person(expert["employee_number"]), level=expert["level"])
-    topics.learn()
+    topics.train()
 
 
 def _person(number: str) -> Person:
@@ -91,8 +91,8 @@ def _forget_past_steps(question: Question) -> None:
     """Mark the steps that lie in the past as done; only what is still ahead will speak."""
     round_ = question.current_round
     now = clock.now()
-    done = sum(rounds.step_at(round_.started_at, round_.due_at, step) <= now for step in (1, 2, 3))
-    following = rounds.step_at(round_.started_at, round_.due_at, done + 1)
+    done = sum(rounds.step_at(round_, step) <= now for step in (1, 2, 3))
+    following = rounds.step_at(round_, done + 1)
     Round.objects.filter(pk=round_.pk).update(steps_done=done, next_step_at=following)
     round_.refresh_from_db()
 
@@ -101,11 +101,12 @@ def _assign(question: Question, expert: Person) -> Assignment:
     """Offer the question to this very expert, with the reasons that routing gives."""
     at = clock.now()
     question.mark_routing(question.topic, confidence=None, chosen_by=question.topic_chosen_by, at=at)
-    candidates = [c for c in routing.candidates_for(question, at) if c.person_id == expert.pk]
-    [ranked] = routing.rank(candidates, now=at, due_at=at + timedelta(days=30), language=question.language)
-    if not routing.take_slot(expert.pk):
+    until = at + timedelta(days=30)
+    candidates = [c for c in experts.candidates_for(question, at, until) if c.person_id == expert.pk]
+    [ranked] = routing.choose(candidates, now=at, until=until, language=question.language)
+    if not experts.take_slot(expert.pk):
         raise ValueError(f"{expert} has no room for {question}")
-    return routing.make_offer(question, ranked, at, is_swarm=False)
+    return routing.make_offer(question, ranked, at, hop=1)
 
 
 def _answer(question: Question, assignment: Assignment, data: dict[str, Any], received_at: Any) -> None:
@@ -119,4 +120,4 @@ def _answer(question: Question, assignment: Assignment, data: dict[str, Any], re
         source="email",
     )
     if data.get("helped") is not None:
-        answering.rate(question.pk, helped=data["helped"])
+        after.rate(question.pk, helped=data["helped"])

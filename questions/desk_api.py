@@ -1,0 +1,183 @@
+"""The duty desk over HTTP. For people of the desk; everybody else is told that they may not."""
+
+from typing import Annotated, Any
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext as _
+from ninja import Path, Router
+
+from backend import clock, idempotency
+from backend.errors import Invalid, NotAllowed
+from backend.manners import IdempotencyKey, Schema, problems
+from people.models import Person
+from questions import answering, desk, duty
+from questions.api import already_answered
+from questions.models import Question, Topic
+from questions.schemas import (
+    AnswerIn,
+    CloseIn,
+    ColleagueIn,
+    DeskItemOut,
+    ShiftIn,
+    ShiftOut,
+    TopicChoiceIn,
+)
+
+router = Router(tags=["desk"])
+ITEMS_MAX = 200
+ShiftId = Annotated[int, Path(..., ge=1, le=2**53)]
+
+
+def _desk(request: HttpRequest) -> Person:
+    """Raises NotAllowed for everybody else."""
+    person: Person = request.auth  # type: ignore[attr-defined]
+    if not duty.is_desk(person):
+        raise NotAllowed(_("Only the duty desk can do this."))
+    return person
+
+
+def _shown(question_id: UUID, reader: Person) -> DeskItemOut:
+    found = Question.objects.select_related("current_round", "topic", "desk_holder").get(pk=question_id)
+    return DeskItemOut.of(found, reader, _topics([found]))
+
+
+def _topics(questions: list[Question]) -> dict[UUID, Topic]:
+    return Topic.objects.in_bulk({pk for question in questions for pk in question.topic_guesses})
+
+
+@router.get(
+    "/desk/items",
+    response={200: list[DeskItemOut], **problems(403)},
+    operation_id="list_desk_items",
+    summary="What waits for the desk",
+)
+def list_items(request: HttpRequest) -> Any:
+    """No topic, no expert, or nearly due; the nearest promise first, at most 200."""
+    person = _desk(request)
+    rows = list(desk.items()[:ITEMS_MAX])
+    topics = _topics(rows)
+    return [DeskItemOut.of(row, person, topics) for row in rows]
+
+
+@router.post(
+    "/desk/items/{question_id}/take",
+    response={200: DeskItemOut, **problems(403, 404, 409)},
+    operation_id="take_desk_item",
+    summary="I deal with it",
+)
+def take(request: HttpRequest, question_id: UUID) -> Any:
+    """Twice is fine. `taken` when a colleague was first."""
+    person = _desk(request)
+    return _shown(desk.take(person, question_id).pk, person)
+
+
+@router.post(
+    "/desk/items/{question_id}/hand-back",
+    response={200: DeskItemOut, **problems(403, 404, 409)},
+    operation_id="hand_back_desk_item",
+    summary="Somebody else of the desk shall",
+)
+def hand_back(request: HttpRequest, question_id: UUID) -> Any:
+    person = _desk(request)
+    return _shown(desk.hand_back(person, question_id).pk, person)
+
+
+@router.post(
+    "/desk/items/{question_id}/topic",
+    response={200: DeskItemOut, **problems(403, 404, 409)},
+    operation_id="choose_topic",
+    summary="It is about this",
+)
+def choose_topic(request: HttpRequest, question_id: UUID, body: TopicChoiceIn) -> Any:
+    """It goes to the topic's experts, and its text teaches. `not_in_triage` when it does not wait for a topic."""
+    person = _desk(request)
+    topic = Topic.objects.filter(slug=body.topic).first()
+    if topic is None:
+        raise Invalid(_("There is no topic %(slug)s.") % {"slug": body.topic})
+    return _shown(desk.choose_topic(person, question_id, topic).pk, person)
+
+
+@router.post(
+    "/desk/items/{question_id}/assign",
+    response={200: DeskItemOut, **problems(403, 404, 409)},
+    operation_id="assign_desk_item",
+    summary="This expert shall answer it",
+)
+def assign(request: HttpRequest, question_id: UUID, body: ColleagueIn) -> Any:
+    """Who held it is relieved. `colleague_cannot` when they do not know the topic, are away, full, or had it."""
+    person = _desk(request)
+    return _shown(desk.assign(person, question_id, body.colleague).pk, person)
+
+
+@router.post(
+    "/desk/items/{question_id}/answer",
+    response={201: DeskItemOut, **problems(403, 404, 409)},
+    operation_id="answer_desk_item",
+    summary="Answer it myself",
+)
+def answer(request: HttpRequest, question_id: UUID, body: AnswerIn, idempotency_key: IdempotencyKey) -> HttpResponse:
+    """`already_answered` when an expert was first: the text is kept."""
+    person, at = _desk(request), clock.now()
+
+    def work() -> tuple[int, Schema]:
+        draft = answering.Draft(body.text, at, "desk", body.internal_note, body.valid_until)
+        given = desk.answer(person, question_id, draft)
+        return (409, already_answered()) if given.state == given.State.REFUSED else (201, _shown(question_id, person))
+
+    return idempotency.once(request, idempotency_key, work)
+
+
+@router.post(
+    "/desk/items/{question_id}/close",
+    response={200: DeskItemOut, **problems(403, 404, 409)},
+    operation_id="close_desk_item",
+    summary="There is nothing to answer",
+)
+def close(request: HttpRequest, question_id: UUID, body: CloseIn) -> Any:
+    """The asker hears why."""
+    person = _desk(request)
+    return _shown(desk.close(person, question_id, body.reason).pk, person)
+
+
+# --- the rota --------------------------------------------------------------------------------------------------------
+
+
+@router.get(
+    "/desk/rota",
+    response={200: list[ShiftOut], **problems(403)},
+    operation_id="list_shifts",
+    summary="Who is on duty, from now on",
+)
+def list_shifts(request: HttpRequest) -> Any:
+    """The next four weeks."""
+    _desk(request)
+    at = clock.now()
+    return [ShiftOut.of(shift) for shift in desk.rota(at, at + desk.ROTA_SHOWN)]
+
+
+@router.post(
+    "/desk/rota",
+    response={201: ShiftOut, **problems(403, 409)},
+    operation_id="add_shift",
+    summary="Somebody is on duty then",
+)
+def add_shift(request: HttpRequest, body: ShiftIn, idempotency_key: IdempotencyKey) -> HttpResponse:
+    person = _desk(request)
+
+    def work() -> tuple[int, Schema]:
+        made = desk.add_shift(person, body.person, starts_at=body.starts_at, ends_at=body.ends_at)
+        return 201, ShiftOut.of(made)
+
+    return idempotency.once(request, idempotency_key, work)
+
+
+@router.delete(
+    "/desk/rota/{shift_id}",
+    response={204: None, **problems(403, 404)},
+    operation_id="remove_shift",
+    summary="Nobody is on duty then after all",
+)
+def remove_shift(request: HttpRequest, shift_id: ShiftId) -> HttpResponse:
+    desk.remove_shift(_desk(request), shift_id)
+    return HttpResponse(status=204)

@@ -1,0 +1,102 @@
+"""The duty desk's rota, and telling the desk: whoever is on duty now, or the next one when nobody is."""
+
+from datetime import datetime
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+
+from backend import clock
+from notifications import item_codes
+from notifications.notify import notify
+from people.models import Person, Role
+from questions import words
+from questions.models import DutyShift, Question, Round
+
+ITEM = "desk"  # kind of the item codes by which the desk works by SMS and mail
+
+
+def desk_people() -> list[Person]:
+    return list(Person.objects.present().filter(roles__contains=[Role.DUTY_DESK]))
+
+
+def on_duty(at: datetime) -> list[Person]:
+    """Who is on duty at `at`. Without any rota from now on the whole desk is: nothing may wait for a list to be made."""
+    people = Person.objects.present().filter(roles__contains=[Role.DUTY_DESK])
+    now = people.filter(duty_shifts__starts_at__lte=at, duty_shifts__ends_at__gt=at).distinct()
+    return list(now) or ([] if next_duty(at) else list(people))
+
+
+def next_duty(at: datetime) -> datetime | None:
+    """When the next duty begins; None when the rota knows none."""
+    shifts = DutyShift.objects.filter(starts_at__gt=at, person__in=Person.objects.present())
+    found: datetime | None = shifts.order_by("starts_at").values_list("starts_at", flat=True).first()
+    return found
+
+
+def next_hearing(at: datetime) -> datetime:
+    """When somebody of the desk hears of what waits: now, or when the next duty begins."""
+    return at if on_duty(at) else next_duty(at) or at
+
+
+def tell(question: Question, event: str, *, urgent: bool = False, occasion: int = 0) -> None:
+    """Whoever is on duty hears it, once a round, event and occasion; with nobody on duty it waits for the next.
+
+    Called with the question locked.
+    """
+    at = clock.now()
+    people = on_duty(at)
+    if not people:
+        Question.objects.filter(pk=question.pk).update(desk_due_at=next_hearing(at))
+        return
+    if question.desk_holder_id:  # one of them has it already: only they hear more of it
+        people = [person for person in desk_people() if person.pk == question.desk_holder_id] or people
+    Question.objects.filter(pk=question.pk).update(desk_due_at=None)
+    for person in people:
+        code = item_codes.open_for(person, item(question), words.label(question))
+        notify(
+            person,
+            key=f"round:{question.current_round_id}:{event}:{occasion}:{person.pk}",
+            event=event,
+            subject_key=question.subject_key,
+            urgent=urgent,
+            reply_key=code.reply_key,
+            **words.for_desk(question, person, event, link(question), code.code),
+        )
+
+
+def item(question: Question) -> str:
+    return f"{ITEM}:{question.pk}"
+
+
+def link(question: Question) -> str:
+    return f"{settings.PUBLIC_BASE_URL}/admin/questions/question/{question.pk}/change/"
+
+
+def due_ids(limit: int) -> list[UUID]:
+    rows = Question.objects.filter(desk_due_at__lte=clock.now()).order_by("desk_due_at")
+    return list(rows.values_list("pk", flat=True)[:limit])
+
+
+@transaction.atomic
+def tell_waiting(question_id: UUID) -> None:
+    """A duty has begun: say what waited for it."""
+    question = Question.objects.select_for_update(of=("self",)).select_related("current_round", "topic").get(pk=question_id)
+    if question.desk_due_at is None or question.desk_due_at > clock.now():
+        return
+    Question.objects.filter(pk=question.pk).update(desk_due_at=None)
+    if question.is_unanswered:
+        tell(question, event_for(question), urgent=True)
+
+
+def event_for(question: Question) -> str:
+    if question.state == Question.State.TRIAGE:
+        return "question_needs_a_topic"
+    if question.state == Question.State.UNSTAFFED:
+        return "question_unstaffed"
+    overdue = question.current_round.verdict == Round.Verdict.BREACHED
+    return "question_overdue" if overdue else "question_nearly_due"
+
+
+def is_desk(person: Person) -> bool:
+    return person.has_role(Role.DUTY_DESK, Role.ADMINISTRATOR)
