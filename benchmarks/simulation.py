@@ -72,6 +72,7 @@ class Simulation:
         self.given: dict[int, int] = defaultdict(int)
         self.by_topic = {topic: world.qualified(topic) for topic in range(64) if world.qualified(topic)}
         self.log: list[Decision] = []
+        self.trace: list[tuple[datetime, str, tuple[Any, ...]]] = []  # everything that happened, in order
 
     def run(self) -> "Simulation":
         for case in self.cases:
@@ -79,6 +80,7 @@ class Simulation:
         self.prepare()
         while self.events:
             self.now, _number, act, arguments = heapq.heappop(self.events)
+            self.trace.append((self.now, act.__name__, arguments))
             act(*arguments)
         return self
 
@@ -125,7 +127,7 @@ class Simulation:
             return
         self.note(reaction.kind, case, expert)
         self.close(case, expert)
-        if reaction.kind == "wrong_topic":
+        if reaction.kind == "wrong_topic" and not case.open:
             case.topic = case.question.topic
             case.leg += 1
             case.hops = 0

@@ -34,7 +34,7 @@ ANSWERED_BEFORE_POINTS = 500.0
 TIME_POINTS = 60.0  # for enough working time before the promise ends …
 TIME_ENOUGH = timedelta(hours=8)  # … which is this much: of ten answers nine take less
 LEVEL_POINTS = 10.0
-ROOM_POINTS = 10.0
+ROOM_POINTS = 60.0  # as much as time: work is spread before it goes to who knows it best
 LANGUAGE_POINTS = 5.0
 RECORD_POINTS = 10.0  # speed and ratings: 0 for everybody unless the works council agreed
 WAIT_POINTS_PER_HOUR = -1.0
