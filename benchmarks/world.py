@@ -125,7 +125,7 @@ class World:
             return None
         wrong = taken_for != question.topic and question.topic not in expert.levels
         kind = "wrong_topic" if wrong else "decline" if fate < SILENT + DECLINES else "answer"
-        takes = (ANSWER_MEDIAN if kind == "answer" else DECLINE_MEDIAN) * (2.718281828 ** time)
+        takes = (ANSWER_MEDIAN if kind == "answer" else DECLINE_MEDIAN) * (2.718281828**time)
         at_work = calendars.add_working_time(expert.true_week, offered_at, takes)
         look = self._look(question, expert, offered_at, at_work)
         times = [at for at in (at_work, look) if at is not None]
@@ -220,5 +220,3 @@ def _question(seed: int, number: int, at: datetime) -> Question:
     wrong = draw.random() < MISROUTED
     other = draw.choice([one for one in range(TOPICS) if one != topic])
     return Question(number, at, topic, other if wrong else topic)
-
-
