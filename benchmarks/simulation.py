@@ -55,6 +55,16 @@ class Decision:
     expert: int
 
 
+@dataclass(frozen=True)
+class Happened:
+    """One event, for the replay; `changed`: a decision was made, or the question's place in the queue is another."""
+
+    at: datetime
+    act: str
+    arguments: tuple[Any, ...]
+    changed: bool
+
+
 class Simulation:
     """The clockwork all policies share; a policy says whom to give a question."""
 
@@ -72,7 +82,7 @@ class Simulation:
         self.given: dict[int, int] = defaultdict(int)
         self.by_topic = {topic: world.qualified(topic) for topic in range(64) if world.qualified(topic)}
         self.log: list[Decision] = []
-        self.trace: list[tuple[datetime, str, tuple[Any, ...]]] = []  # everything that happened, in order
+        self.trace: list[Happened] = []
 
     def run(self) -> "Simulation":
         for case in self.cases:
@@ -80,9 +90,15 @@ class Simulation:
         self.prepare()
         while self.events:
             self.now, _number, act, arguments = heapq.heappop(self.events)
-            self.trace.append((self.now, act.__name__, arguments))
+            before = len(self.log), self.state_of(arguments)
             act(*arguments)
+            changed = before != (len(self.log), self.state_of(arguments))
+            self.trace.append(Happened(self.now, act.__name__, arguments, changed))
         return self
+
+    @staticmethod
+    def state_of(arguments: tuple[Any, ...]) -> object:
+        return arguments[0].queued if isinstance(arguments[0], Case) else None
 
     def later(self, at: datetime, act: Callable[..., None], *arguments: Any) -> None:
         heapq.heappush(self.events, (at, next(self.numbers), act, arguments))

@@ -15,6 +15,7 @@ from typing import Any
 import requests
 from django.conf import settings
 
+from notifications.models import ItemCode
 from people.models import Person
 from questions import words
 from questions.models import Assignment, Question
@@ -40,10 +41,11 @@ class Journey:
         self.seen: dict[str, int] = {}
 
     def play(self) -> None:
-        """A question by SMS, answered by mail, read by the friend; then one by the API, answered by the API."""
+        """By SMS, answered by mail, read by the friend; a vague one over the duty desk; one by the API."""
         self.say("\nOne question's journey\n" + "─" * WIDTH)
         self.say("(each line happened just now, through the real SMS, mail, web and API entrances)\n")
         self._by_sms()
+        self._over_the_desk()
         self._by_api()
         self.say("─" * WIDTH)
 
@@ -86,6 +88,56 @@ class Journey:
         if pressed.status_code != 200:
             raise StepFailed(f"pressing 'this helped' answered {pressed.status_code}")
         self._tell("The friend presses", "Yes, this helped")
+
+    # --- too vague for the machine: the duty desk chooses, the expert asks back -----------------------------------------
+
+    def _over_the_desk(self) -> None:
+        vague = LINES["vague"]
+        asker = Person.objects.get(employee_number=vague["asker"])
+        self._tell(f"{asker.name} texts", vague["ask_sms"])
+        acting.text(str(asker.mobile), vague["ask_sms"])
+        receipt = self._letter(str(asker.mobile), "sms", "Q-")
+        self._tell(f"{asker.first_name}'s phone", receipt.body)
+        question = self._question(asker)
+        self._until(lambda: self._state(question) == "triage", "the duty desk to be asked")
+        self._desk_chooses(question, vague["topic"])
+        assignment = self._assignment(question)
+        self._explain(question, assignment)
+        expert = assignment.expert
+        offer = self._letter(str(expert.email), "email", question.reference, in_subject=True)
+        self._tell(f"{expert.first_name} presses reply and writes", vague["ask_back_mail"])
+        acting.reply(offer, vague["ask_back_mail"])
+        asked_back = self._letter(str(asker.mobile), "sms", question.reference)
+        self._tell(f"{asker.first_name}'s phone, while the clock stands still", asked_back.body)
+        code = self._code(asker, f"clarification:{self._clarification(question)}")
+        self._tell(f"{asker.first_name} texts back", f"{code} {vague['reply_sms']}")
+        acting.text(str(asker.mobile), f"{code} {vague['reply_sms']}")
+        replied = self._letter(str(expert.email), "email", vague["reply_sms"])
+        self._tell(f"Mail to {expert.name}: {replied.subject}", replied.body.split("\n\n", 1)[-1])
+        acting.reply(replied, vague["answer_mail"])
+        self._tell(f"{expert.first_name} presses reply and writes", vague["answer_mail"])
+        self._until(lambda: self._state(question) == "answered", "the answer")
+        self._verdict(question)
+
+    def _desk_chooses(self, question: Question, topic: str) -> None:
+        """Whoever is on duty replies to the mail with the name of the topic."""
+        told = ItemCode.objects.filter(item=f"desk:{question.pk}").select_related("person").first()
+        if told is None:
+            raise StepFailed(f"nobody of the duty desk heard of {question.reference}")
+        person = told.person
+        letter = self._letter(str(person.email), "email", question.reference, in_subject=True)
+        self._tell(f"Mail to {person.name}, on duty: {letter.subject}", letter.body.split("\n\n", 1)[-1])
+        self._tell(f"{person.first_name} presses reply and writes", topic)
+        acting.reply(letter, topic)
+
+    def _clarification(self, question: Question) -> Any:
+        found = question.clarifications.filter(replied_at__isnull=True).first()
+        if found is None:
+            raise StepFailed("the expert's question to the asker is not there")
+        return found.pk
+
+    def _code(self, person: Person, item: str) -> str:
+        return ItemCode.objects.get(person=person, item=item).code
 
     # --- asked and answered through the API --------------------------------------------------------------------------
 
@@ -179,7 +231,7 @@ class Journey:
     def _explain(self, question: Question, assignment: Assignment) -> None:
         question.refresh_from_db()
         topic = words.topic_name(question.topic, "en")
-        sure = f" ({question.topic_confidence:.2f} alike)" if question.topic_confidence else ""
+        sure = f" ({question.topic_confidence:.0%} sure)" if question.topic_confidence else ""
         why = words.why(assignment, Person(language="en", time_zone=assignment.expert.time_zone))
         self._tell("Routing", f"topic {topic}{sure} → {assignment.expert.name}: {why}")
 
