@@ -5,16 +5,32 @@ import json
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
+from django.conf import settings
 from django.core.management.base import BaseCommand
 from django.db import transaction
 
 from backend import clock
-from people import roster
+from people import absences, roster
 from people.models import Person
-from questions import after, answering, experts, intake, rounds, routing, topics
-from questions.models import Assignment, Expertise, Question, Round, Topic, TopicExample, Workload
+from questions import after, answering, expectation, experts, intake, rounds, routing, topics
+from questions.models import (
+    Answer,
+    Assignment,
+    Calendar,
+    CalendarSlot,
+    Closure,
+    DutyShift,
+    Expertise,
+    Question,
+    Round,
+    Topic,
+    TopicExample,
+    Workload,
+)
 
+ROTA_DAYS = 28
 FOLDER = Path(__file__).resolve().parent.parent.parent / "demo"
 
 
@@ -26,8 +42,12 @@ class Command(BaseCommand):
             return
         with transaction.atomic():
             load_people()
+            load_calendars()
             load_topics()
+            load_rota()
             load_questions()
+            load_absences()
+        expectation.refresh()  # so that the first who asks hears when to expect the answer
 
 
 def load_people() -> None:
@@ -41,10 +61,43 @@ def load_people() -> None:
             Workload.set_capacity(Person.objects.get(employee_number=row["employee_number"]), int(row["capacity"]))
 
 
+def _rosters() -> Any:
+    return json.loads((FOLDER / "rosters.json").read_text())
+
+
+def load_calendars() -> None:
+    """The company's hours, for topics that promise working hours."""
+    for data in _rosters()["calendars"]:
+        calendar = Calendar.objects.create(name=data["name"])
+        for weekday, begins, ends in data["slots"]:
+            CalendarSlot.objects.create(calendar=calendar, weekday=weekday, starts_minute=begins, ends_minute=ends)
+        first, last = (clock.now().date() + timedelta(days=days) for days in data["closure_in_days"])
+        Closure.objects.create(calendar=calendar, first_day=first, last_day=last)
+
+
+def load_rota() -> None:
+    """Somebody of the duty desk at every hour of the next four weeks. Hours past 24 are the next day's."""
+    today = clock.now().astimezone(ZoneInfo(settings.TIME_ZONE)).replace(hour=0, minute=0, second=0, microsecond=0)
+    for day in range(-1, ROTA_DAYS):
+        for number, begins, ends in _rosters()["rota"]:
+            starts_at, ends_at = (today + timedelta(days=day, hours=hour) for hour in (begins, ends))
+            DutyShift.objects.create(person=_person(number), starts_at=starts_at, ends_at=ends_at)
+
+
+def load_absences() -> None:
+    """Said by the people themselves; who is away from today loses what they hold."""
+    for number, first, last, stand_in in _rosters()["absences"]:
+        starts_at, ends_at = (clock.now() + timedelta(days=days) for days in (first, last))
+        stand_in_id = _person(stand_in).pk if stand_in else None
+        absences.add(_person(number), starts_at=starts_at, ends_at=ends_at, stand_in_id=stand_in_id)
+
+
 def load_topics() -> None:
+    calendars = {data["key"]: Calendar.objects.get(name=data["name"]) for data in _rosters()["calendars"]}
     for data in json.loads((FOLDER / "topics.json").read_text()):
         examples, experts, lead = data.pop("examples"), data.pop("experts"), data.pop("lead")
-        topic = Topic.objects.create(**data, lead=_person(lead))
+        calendar = calendars.get(data.pop("calendar", ""))
+        topic = Topic.objects.create(**data, lead=_person(lead), calendar=calendar)
         TopicExample.objects.bulk_create(TopicExample(topic=topic, **example) for example in examples)
         for expert in experts:
             Expertise.objects.create(topic=topic, person=_person(expert["employee_number"]), level=expert["level"])
@@ -109,15 +162,25 @@ def _assign(question: Question, expert: Person) -> Assignment:
     return routing.make_offer(question, ranked, at, hop=1)
 
 
+def _lead(question: Question) -> Person:
+    lead = question.topic.lead if question.topic else None
+    if lead is None:
+        raise ValueError(f"{question} has no lead to approve its answer")
+    return lead
+
+
 def _answer(question: Question, assignment: Assignment, data: dict[str, Any], received_at: Any) -> None:
     hours = data.get("answered_after_hours") or min(data["age_hours"] / 2, 6)
-    answering.answer(
+    written_at = received_at + timedelta(hours=hours)
+    given = answering.answer(
         assignment.expert,
         assignment.pk,
         data["answer"],
         internal_note=data.get("internal_note") or "",
-        received_at=received_at + timedelta(hours=hours),
+        received_at=written_at,
         source="email",
     )
+    if given.state == Answer.State.DRAFT:
+        answering.approve(_lead(question), given.pk, received_at=written_at + timedelta(minutes=20))
     if data.get("helped") is not None:
         after.rate(question.pk, helped=data["helped"])
