@@ -21,7 +21,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
 
     django.setup()
     from benchmarks.simulation import POLICIES, Simulation
-    from benchmarks.world import CAPACITY, World
+    from benchmarks.world import World
 
     world = World.make(options.seed, options.questions, options.experts)
     ran: dict[str, Simulation] = {name: policy(world).run() for name, policy in POLICIES.items()}
@@ -33,19 +33,34 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     ceiling = fmean(possible)
     kept = {name: round(fmean(one <= 24 for one in took), 4) for name, took in hours.items()}
     others = max(share for name, share in kept.items() if name != "ours")
+    by_policy = {name: _figures(simulation, hours[name]) for name, simulation in ran.items()}
     return {
         "kept": kept,
         "ceiling": round(ceiling, 4),
         "of_ceiling": round(kept["ours"] / ceiling, 4),
         "breaches_to_best_other": round((1 - kept["ours"]) / (1 - others), 3) if others < 1 else None,
-        "median_h": {name: round(quantile(took, 0.5), 2) for name, took in hours.items()},
-        "p95_h": {name: round(quantile(took, 0.95), 2) for name, took in hours.items()},
-        "hops": {name: round(fmean(len(case.had) for case in one.cases), 2) for name, one in ran.items()},
-        "gini": {name: round(gini(_loads(one)), 3) for name, one in ran.items()},
-        "escalations": {name: sum(case.escalated for case in one.cases) for name, one in ran.items()},
-        "over_capacity": {name: sum(most > CAPACITY for most in one.most.values()) for name, one in ran.items()},
-        "breaches_by_arrival": _by_arrival(ran["ours"], possible),
+        **by_policy["ours"],
+        "others": {name: figures for name, figures in by_policy.items() if name != "ours"},
+        "missed_by_arrival": _by_arrival(ran["ours"], possible),
     }
+
+
+def _figures(simulation: Any, hours: Sequence[float]) -> dict[str, Any]:
+    """`hops`: people who were given a question, on average; `over_capacity`: experts who ever held more than they may."""
+    from benchmarks.world import CAPACITY
+
+    return {
+        "median_h": _or_never(quantile(hours, 0.5)),
+        "p95_h": _or_never(quantile(hours, 0.95)),
+        "hops": round(fmean(len(case.had) for case in simulation.cases), 2),
+        "gini": round(gini(_loads(simulation)), 3),
+        "escalations": sum(case.escalated for case in simulation.cases),
+        "over_capacity": sum(most > CAPACITY for most in simulation.most.values()),
+    }
+
+
+def _or_never(hours: float) -> float | None:
+    return None if hours == float("inf") else round(hours, 2)
 
 
 def _hours(simulation: Any) -> list[float]:
