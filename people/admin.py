@@ -46,10 +46,19 @@ class PersonAdmin(ModelAdmin):
     inlines = (WorkingHoursInline, AbsenceInline)
     list_per_page = 50
 
-    def save_model(self, request: HttpRequest, obj: Person, form: Any, change: bool) -> None:
-        super().save_model(request, obj, form, change)
-        if not obj.is_active:
-            lifecycle.left(obj)
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        """After the person, their hours and absences are saved: gone, back, or something in between."""
+        super().save_related(request, form, formsets, change)
+        person: Person = form.instance
+        lifecycle.changed(person)
+        for absence_id in person.absences.filter(begun_at__isnull=True).values_list("pk", flat=True):
+            lifecycle.begin_absence(absence_id)
+
+    def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
+        """An absence that is moved begins, and ends, once more."""
+        super().save_formset(request, form, formset, change)
+        moved = [row.pk for row, _fields in formset.changed_objects if isinstance(row, Absence)]
+        Absence.objects.filter(pk__in=moved).update(begun_at=None, over_at=None)
 
     def has_delete_permission(self, request: HttpRequest, obj: Person | None = None) -> bool:
         """People leave (`left_on`); what they did stays."""

@@ -1,4 +1,4 @@
-"""What happens around a person's work: gone for good, away. The apps above add what they have to do about it."""
+"""What happens around a person's work: gone for good, away, here again. The apps above add what they do about it."""
 
 from collections.abc import Callable
 from uuid import UUID
@@ -13,6 +13,7 @@ Reaction = Callable[[Person], None]
 
 on_left: list[Reaction] = []
 on_absent: list[Reaction] = []
+on_changed: list[Reaction] = []
 
 
 @transaction.atomic
@@ -20,8 +21,21 @@ def left(person: Person) -> None:
     """The person works here no more: access, item codes and open work end in one transaction. Twice is fine."""
     now = clock.now()
     AccessToken.objects.filter(person=person, revoked_at__isnull=True).update(revoked_at=clock.real())
-    ItemCode.objects.filter(person=person, closed_at__isnull=True).update(closed_at=now)
+    Absence.objects.filter(stand_in=person, ends_at__gt=now).update(stand_in=None)
     for reaction in on_left:
+        reaction(person)
+    ItemCode.objects.filter(person=person, closed_at__isnull=True).update(closed_at=now)
+    Person.objects.filter(pk=person.pk).update(gone_at=now)
+
+
+@transaction.atomic
+def changed(person: Person) -> None:
+    """HR or the back office changed who they are: gone, hired again, another role, other hours, an absence mended."""
+    if not person.is_active:
+        left(person)
+        return
+    Person.objects.filter(pk=person.pk, gone_at__isnull=False).update(gone_at=None)
+    for reaction in on_changed:
         reaction(person)
 
 
@@ -36,16 +50,27 @@ def absences_to_begin(limit: int) -> list[int]:
 def begin_absence(absence_id: int) -> None:
     """From now on the person is away: what they hold moves. Once; twice is fine."""
     now = clock.now()
-    begun = Absence.objects.filter(pk=absence_id, begun_at__isnull=True, starts_at__lte=now)
+    begun = Absence.objects.filter(pk=absence_id, begun_at__isnull=True, starts_at__lte=now, ends_at__gt=now)
     if begun.update(begun_at=now):
         for reaction in on_absent:
             reaction(Absence.objects.select_related("person").get(pk=absence_id).person)
 
 
+def absences_to_end(limit: int) -> list[int]:
+    """Absences that are over and whose person nobody has looked for since."""
+    rows = Absence.objects.filter(over_at__isnull=True, ends_at__lte=clock.now()).order_by("ends_at")
+    return list(rows.values_list("pk", flat=True)[:limit])
+
+
+@transaction.atomic
+def end_absence(absence_id: int) -> None:
+    """The person is here again: they may take what waits. Once; twice is fine."""
+    now = clock.now()
+    if Absence.objects.filter(pk=absence_id, over_at__isnull=True, ends_at__lte=now).update(over_at=now):
+        changed(Absence.objects.select_related("person").get(pk=absence_id).person)
+
+
 def leavers(limit: int) -> list[UUID]:
-    """Whose last day is over and who still has access or open item codes: HR said it in advance."""
-    gone = Person.objects.exclude(pk__in=Person.objects.present().values("pk"))
-    held = gone.filter(item_codes__closed_at__isnull=True, item_codes__isnull=False) | gone.filter(
-        access_tokens__revoked_at__isnull=True, access_tokens__isnull=False
-    )
-    return list(held.distinct().values_list("pk", flat=True)[:limit])
+    """Whose last day is over and whose access and work has not ended yet: HR said it in advance."""
+    gone = Person.objects.exclude(pk__in=Person.objects.present().values("pk")).filter(gone_at__isnull=True)
+    return list(gone.values_list("pk", flat=True)[:limit])

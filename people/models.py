@@ -13,6 +13,7 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Lower
+from django.utils import timezone
 
 from backend import clock
 from backend.ids import uuid7
@@ -54,7 +55,7 @@ class Team(models.Model):
 class PersonManager(BaseUserManager["Person"]):
     def present(self, on: date | None = None) -> "models.QuerySet[Person]":
         """Those who have not left."""
-        on = on or clock.now().date()
+        on = on or timezone.localtime(clock.now()).date()  # the company's day, not Greenwich's
         return self.filter(Q(left_on__isnull=True) | Q(left_on__gt=on))
 
 
@@ -71,6 +72,7 @@ class Person(AbstractBaseUser):
     team = models.ForeignKey(Team, models.PROTECT, null=True, blank=True, related_name="people")
     roles = ArrayField(models.CharField(max_length=20, choices=Role), default=list, blank=True)
     left_on = models.DateField(null=True, blank=True)
+    gone_at = models.DateTimeField(null=True, blank=True, editable=False)  # when their access and their work ended
 
     objects: ClassVar[PersonManager] = PersonManager()
 
@@ -172,11 +174,13 @@ class Absence(models.Model):
     ends_at = models.DateTimeField()
     stand_in = models.ForeignKey(Person, models.SET_NULL, null=True, blank=True, related_name="stands_in_for")
     begun_at = models.DateTimeField(null=True, blank=True, editable=False)  # when what the person held was moved
+    over_at = models.DateTimeField(null=True, blank=True, editable=False)  # when they were looked for after it
 
     class Meta:
         indexes: ClassVar = [
             models.Index(fields=["person", "ends_at"], name="absence_person"),
             models.Index(fields=["starts_at"], condition=Q(begun_at__isnull=True), name="absence_to_begin"),
+            models.Index(fields=["ends_at"], condition=Q(over_at__isnull=True), name="absence_to_end"),
         ]
         constraints: ClassVar = [
             models.CheckConstraint(condition=Q(ends_at__gt=F("starts_at")), name="absence_ends_after_start"),

@@ -19,7 +19,6 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import transaction
 
-from backend import clock
 from people import lifecycle
 from people.models import DAY_MINUTES, Language, Person, Role, Team, WorkingHours, check_time_zone
 
@@ -238,7 +237,7 @@ def import_csv(text: str, *, dry_run: bool = False) -> Report:
 
 
 def _apply(rows: list[Row], report: Report) -> None:
-    known = {person.employee_number: person for person in Person.objects.select_for_update()}
+    known = {person.employee_number: person for person in Person.objects.select_for_update(no_key=True)}
     teams = {team.name: team for team in Team.objects.all()}
     hours = _hours_by_person()
     rows = _without_other_peoples(rows, known, report)
@@ -308,5 +307,5 @@ def _save(row: Row, person: Person | None, hours: dict[Any, tuple[Slot, ...]], r
         )
     report.created += fresh
     report.changed += not fresh
-    if person.left_on and person.left_on <= clock.now().astimezone(person.zone).date():
-        lifecycle.left(person)
+    if not fresh or not person.is_active:
+        lifecycle.changed(person)

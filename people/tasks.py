@@ -1,27 +1,38 @@
 """Celery's side: each task calls one function."""
 
 import logging
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+from uuid import UUID
 
 from celery import shared_task
 
+from backend.retry import until_done
 from people import lifecycle
 from people.models import Person
 
 log = logging.getLogger(__name__)
 
 BATCH = 100
+Key = TypeVar("Key", int, UUID)
 
 
 @shared_task
 def begin_absences() -> None:
-    """Absences that begin now, and people whose last day is over."""
-    for absence_id in lifecycle.absences_to_begin(BATCH):
+    """Absences that begin or end now, and people whose last day is over."""
+    _each(lifecycle.leavers(BATCH), _leave)
+    _each(lifecycle.absences_to_begin(BATCH), lifecycle.begin_absence)
+    _each(lifecycle.absences_to_end(BATCH), lifecycle.end_absence)
+
+
+def _leave(person_id: UUID) -> None:
+    lifecycle.left(Person.objects.get(pk=person_id))
+
+
+def _each(ids: Iterable[Key], act: Callable[[Key], None]) -> None:
+    """One that breaks is logged, the others go on."""
+    for pk in ids:
         try:
-            lifecycle.begin_absence(absence_id)
+            until_done(act, pk)
         except Exception:
-            log.exception("beginning an absence failed id=%s", absence_id)
-    for person_id in lifecycle.leavers(BATCH):
-        try:
-            lifecycle.left(Person.objects.get(pk=person_id))
-        except Exception:
-            log.exception("leaving failed id=%s", person_id)
+            log.exception("%s failed id=%s", act.__qualname__, pk)

@@ -108,14 +108,12 @@ def _end_mine(question: Question, assignment: Assignment, state: str, at: dateti
     if not routing.end_assignment(assignment, state, at, decline_reason=decline_reason):
         raise OfferGone(_("%(reference)s is no longer yours.") % {"reference": question.reference})
     settle(assignment.expert, question.subject_key)
-    if question.state == Question.State.WAITING_FOR_ASKER:
-        rounds.resume(question, at)
-        routing.drop_clarification(question, at)
+    routing.stop_waiting(question, assignment, at)
 
 
 def _to_triage(question: Question, at: datetime) -> None:
     """Who knows the topic says that it is another one: a person chooses now."""
-    if Assignment.objects.filter(question=question, state__in=Assignment.OPEN).exists():
+    if routing.stays_with_others(question):
         return
     if question.mark_back_in_triage(duty.next_hearing(at)):
         event = record(question, "triage", reason="not_my_topic")
@@ -155,7 +153,7 @@ def offer_by_hand(
         raise NotTheirs(_("This colleague cannot answer %(reference)s.") % {"reference": question.reference})
     if experts.is_away(experts.weeks_of([colleague])[colleague.pk], at):
         raise NotTheirs(_("%(name)s is away.") % {"name": colleague.name})
-    if not experts.take_slot(colleague_id):
+    if not experts.take_slot(question, colleague_id):
         raise NotTheirs(_("%(name)s has no room for another question.") % {"name": colleague.name})
     if instead_of is not None:
         _end_mine(question, instead_of, Assignment.State.MOVED, at)
@@ -322,7 +320,8 @@ def _release(question: Question, given: Answer, at: datetime) -> None:
     routing.drop_clarification(question, now)
     item_codes.close(duty.item(question))
     settle(given.author, question.subject_key)
-    for open_ in Assignment.objects.filter(question=question, state__in=Assignment.OPEN).select_related("expert"):
+    held = Assignment.objects.filter(question=question, state__in=Assignment.OPEN).select_related("expert")
+    for open_ in held.order_by("expert_id"):  # workloads in one order, whoever else ends a swarm now
         mine = open_.pk == given.assignment_id
         routing.end_assignment(open_, Assignment.State.ANSWERED if mine else Assignment.State.SUPERSEDED, now)
         if not mine:
@@ -364,6 +363,11 @@ def _ask_approval(question: Question, draft: Answer) -> None:
     if not draft.corrects_id:
         question.mark_pending_approval()
     record(question, "approval_asked", actor=draft.author, at=draft.received_at, answer=str(draft.pk))
+    tell_approvers(question, draft)
+
+
+def tell_approvers(question: Question, draft: Answer) -> None:
+    """Whoever may approve it now hears of it; each of them once."""
     item = f"approval:{draft.pk}"
     for person in approvers(question, draft.author_id):
         code = item_codes.open_for(person, item, words.label(question))

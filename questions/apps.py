@@ -6,9 +6,10 @@ class QuestionsConfig(AppConfig):
 
     def ready(self) -> None:
         from people import lifecycle
-        from questions import replies, routing, verbs
+        from questions import handover, replies, verbs
 
         verbs.fill_registry()
         replies.fill_registry()
-        lifecycle.on_left.append(routing.left)
-        lifecycle.on_absent.append(routing.absent)
+        lifecycle.on_left.append(handover.left)
+        lifecycle.on_absent.append(handover.absent)
+        lifecycle.on_changed.append(handover.changed)

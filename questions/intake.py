@@ -143,7 +143,8 @@ def release_everybody(question: Question, at: datetime, why: str) -> None:
     items += [f"clarification:{pk}" for pk in question.clarifications.values_list("pk", flat=True)]
     for item in items:
         item_codes.close(item)
-    for assignment in Assignment.objects.filter(question=question, state__in=Assignment.OPEN).select_related("expert"):
+    held = Assignment.objects.filter(question=question, state__in=Assignment.OPEN).select_related("expert")
+    for assignment in held.order_by("expert_id"):
         routing.end_assignment(assignment, Assignment.State.SUPERSEDED, at)
         tell_no_longer_needed(question, assignment, why)
 

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Case, F, Q, Value, When
 from django.db.models.functions import Greatest
 
 from backend import clock
@@ -166,8 +166,13 @@ class Workload(models.Model):
     person = models.OneToOneField(settings.AUTH_USER_MODEL, models.CASCADE, primary_key=True, related_name="workload")
     open_count = models.PositiveSmallIntegerField(default=0)  # offered + accepted, waiting included
     capacity = models.PositiveSmallIntegerField(default=DEFAULT_CAPACITY)
+    lower_to = models.PositiveSmallIntegerField(null=True, blank=True)  # capacity still to come down as places become free
+    look_at = models.DateTimeField(null=True, blank=True)  # due row: there may be room, who waits for it?
 
     class Meta:
+        indexes: ClassVar = [
+            models.Index(fields=["look_at"], condition=Q(look_at__isnull=False), name="workload_look_due"),
+        ]
         constraints: ClassVar = [
             models.CheckConstraint(
                 condition=Q(open_count__gte=0, open_count__lte=F("capacity")), name="workload_within_capacity"
@@ -179,9 +184,13 @@ class Workload(models.Model):
 
     @classmethod
     def set_capacity(cls, person: Any, capacity: int) -> None:
-        """How much the person may hold. Less than they hold now takes effect as far as it can; say it again later."""
+        """How much the person may hold. Less than they hold now takes effect as places become free."""
         cls.objects.get_or_create(person=person)
-        cls.objects.filter(person=person).update(capacity=Greatest(F("open_count"), capacity))
+        lower_to = Case(When(open_count__gt=capacity, then=Value(capacity)), default=None)
+        now = clock.now()
+        cls.objects.filter(person=person).update(
+            capacity=Greatest(F("open_count"), capacity), lower_to=lower_to, look_at=now
+        )
 
 
 class AnswerMode(models.TextChoices):
@@ -337,7 +346,7 @@ class Question(models.Model):
         )
 
     def mark_triage(self, guesses: list[Any], desk_due_at: datetime) -> bool:
-        leaving = frozenset({self.State.RECEIVED, self.State.ROUTING})
+        leaving = frozenset({self.State.RECEIVED, self.State.ROUTING, self.State.UNSTAFFED})
         return self._move(
             self.State.TRIAGE, leaving, topic_guesses=guesses, route_at=None, queued_at=None, desk_due_at=desk_due_at
         )
@@ -359,6 +368,10 @@ class Question(models.Model):
     def mark_back_in_routing(self, at: datetime) -> bool:
         """The expert said no, handed it back, is gone, or let it lapse, and nobody else holds it."""
         return self._move(self.State.ROUTING, self.WITH_AN_EXPERT, route_at=at, queued_at=None, follow_up_at=None)
+
+    def mark_with_others(self, to: str) -> bool:
+        """One of several let go of it: it is as far as the furthest of the others, and nobody waits for the asker."""
+        return self._move(to, self.WITH_AN_EXPERT, follow_up_at=None)
 
     def mark_back_in_triage(self, desk_due_at: datetime) -> bool:
         """The expert said that it is another topic."""

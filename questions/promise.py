@@ -12,6 +12,7 @@ from uuid import UUID
 from django.db import transaction
 
 from backend import clock
+from backend.retry import until_done
 from notifications import inbound
 from notifications.models import Address, ItemCode
 from notifications.notify import notify
@@ -38,7 +39,7 @@ def run_due(limit: int = 500) -> int:
     ids = due_ids(limit)
     for round_id in ids:
         try:
-            advance(round_id)
+            until_done(advance, round_id)
         except Exception:
             log.exception("promise step failed round=%s", round_id)
             Round.objects.filter(pk=round_id).update(next_step_at=clock.now() + BROKEN_ROW_PAUSE)

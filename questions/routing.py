@@ -12,18 +12,20 @@ from uuid import UUID
 from django.db import transaction
 
 from backend import clock
+from backend.retry import until_done
 from backend.ring import ring
 from notifications import item_codes
 from notifications.notify import notify
 from people.models import Person
-from questions import calendars, duty, rounds, topics, words
+from questions import calendars, duty, experts, rounds, topics, words
 from questions.calendars import Week
-from questions.experts import Candidate, candidates_for, free_slot, spoken_for, stand_in_for, take_slot, weeks_of
-from questions.experts import may_have as may_have_it
+from questions.experts import Candidate, candidates_for, free_slot, spoken_for, take_slot, weeks_of
 from questions.models import HOPS_MAX, Assignment, Clarification, Event, Question, Round, record
 
 AROUND_THE_CLOCK = timedelta(hours=24)  # a span longer than this has no end worth telling
 TRY_AGAIN = timedelta(minutes=5)
+SECOND_LOOK = timedelta(seconds=5)  # somebody may have come free while we looked and before we were in the queue
+FILL_BATCH = 50  # questions looked at for one person's free places; they have fewer
 OFFER_SHARE = 4  # an offer lasts a quarter of the expert's working time before the promise ends …
 OFFER_MIN = timedelta(minutes=30)  # … and at least this much of it
 MOMENT = timedelta(seconds=1)
@@ -50,7 +52,8 @@ class Ranked:
 def choose(candidates: Iterable[Candidate], *, now: datetime, until: datetime, language: str) -> list[Ranked]:
     """The candidates who have room and are at work before `until`, best first, each with the reasons. Deterministic."""
     fit = [c for c in candidates if c.open_count < c.capacity and works_before(c, until)]
-    return sorted((_score(c, now, language) for c in fit), key=lambda r: (-r.score, str(r.person_id)))
+    ranked = [(_score(c, now, language), _private_points(c)) for c in fit]
+    return [one for one, _points in sorted(ranked, key=lambda r: (-round(r[0].score + r[1], 3), str(r[0].person_id)))]
 
 
 def works_before(candidate: Candidate, until: datetime) -> bool:
@@ -68,7 +71,6 @@ def _score(candidate: Candidate, now: datetime, language: str) -> Ranked:
         + LEVEL_POINTS * candidate.level
         + ROOM_POINTS * (1 - candidate.open_count / candidate.capacity)
         + LANGUAGE_POINTS * speaks
-        + RECORD_POINTS * candidate.record
         + WAIT_POINTS_PER_HOUR * max(0.0, (begins - now) / timedelta(hours=1))
     )
     reasons: list[dict[str, Any]] = [
@@ -79,6 +81,12 @@ def _score(candidate: Candidate, now: datetime, language: str) -> Ranked:
     reasons += [{"code": "speaks", "language": language}] if speaks else []
     reasons += [{"code": "answered_before"}] if candidate.answered_before else []
     return Ranked(candidate.person_id, round(score, 3), reasons)
+
+
+def _private_points(candidate: Candidate) -> float:
+    """Speed, ratings and what somebody learned: they count, and stand neither in the score that is kept nor in a reason."""
+    learned = max(0, candidate.learned_level - candidate.level)
+    return RECORD_POINTS * candidate.record + LEVEL_POINTS * learned
 
 
 def _hours_reason(begins: datetime, ends: datetime, now: datetime) -> dict[str, Any]:
@@ -115,11 +123,17 @@ def locked(question_id: UUID) -> Question:
 
 
 @transaction.atomic
-def route(question_id: UUID) -> None:
-    """Choose a topic if there is none, then offer the question to one expert. Safe to call at any time."""
+def route(question_id: UUID, *, early: bool = False) -> None:
+    """Choose a topic if there is none, then offer the question to one expert. Safe to call at any time.
+
+    `early`: also when it waits and is to be tried later, because somebody may have room now.
+    """
     question = locked(question_id)
     at = clock.now()
-    if question.route_at is None or question.route_at > at:
+    if question.route_at is None or (question.route_at > at and not early):
+        return
+    if question.topic is not None and not question.topic.is_active:
+        _ask_the_desk(question, "topic_not_in_use", at)
         return
     if question.topic is None and not _choose_topic(question, at):
         return
@@ -130,9 +144,28 @@ def route(question_id: UUID) -> None:
     _offer(question, at)
 
 
+def fill(person_id: UUID) -> None:
+    """This person may have room: what waits for it is routed, the nearest promise first, until they are full."""
+    lease = experts.claim_filling(person_id)
+    if lease is None:
+        return
+    for question_id in experts.waiting_for(person_id, FILL_BATCH):
+        if not experts.has_room(person_id):
+            break
+        until_done(route, question_id, early=True)
+    experts.filled(person_id, lease)
+
+
 def put_aside(question_id: UUID) -> None:
     """Routing broke for this one: later again, and it no longer keeps its place in the queue, so that nobody starves."""
     Question.objects.filter(pk=question_id, route_at__isnull=False).update(route_at=clock.now() + TRY_AGAIN, queued_at=None)
+
+
+def _ask_the_desk(question: Question, reason: str, at: datetime) -> None:
+    """A person says what it is about."""
+    if question.mark_triage(question.topic_guesses, duty.next_hearing(at)):
+        event = record(question, "triage", reason=reason)
+        duty.tell(question, "question_needs_a_topic", occasion=event.pk)
 
 
 def _choose_topic(question: Question, at: datetime) -> bool:
@@ -161,29 +194,37 @@ def _choose_topic(question: Question, at: datetime) -> bool:
 def _offer(question: Question, at: datetime) -> None:
     leg, hops = _leg(question)
     if hops >= HOPS_MAX:
-        _nobody(question, at, "hops", again=False)
+        to_desk(question, at, "hops")
         return
     until = latest_start(question.current_round, at)
     candidates = candidates_for(question, at, until)
     if not any(works_before(candidate, until) for candidate in candidates):
-        _nobody(question, at, "all_away" if candidates else "nobody", again=True)
+        reason = "all_away" if candidates or experts.anybody_knows(question) else "nobody"
+        _nobody(question, at, reason, again=True)
         return
     ranked = choose(candidates, now=at, until=until, language=question.language)
-    kept_free_for_others = spoken_for(question, candidates) if ranked else set()
+    kept_free_for_others = spoken_for(question, candidates, at) if ranked else set()
     for expert in ranked:
-        if expert.person_id not in kept_free_for_others and take_slot(expert.person_id):
+        if expert.person_id not in kept_free_for_others and take_slot(question, expert.person_id):
             make_offer(question, expert, at, leg=leg, hop=hops + 1)
             return
-    question.mark_queued(at, at + TRY_AGAIN)  # a place that becomes free finds it at once
+    # A place that becomes free from now on finds it at once.
+    question.mark_queued(at, at + (TRY_AGAIN if question.queued_at else SECOND_LOOK))
 
 
 def _nobody(question: Question, at: datetime, reason: str, *, again: bool) -> None:
     """An explicit state, and the desk knows; the clock runs."""
     told = question.state == Question.State.UNSTAFFED
-    question.mark_unstaffed(at + TRY_AGAIN if again else None)
+    wait = TRY_AGAIN if told else SECOND_LOOK
+    question.mark_unstaffed(at + wait if again else None)
     if not told:
         event = record(question, "unstaffed", reason=reason)
         duty.tell(question, "question_unstaffed", occasion=event.pk)
+
+
+def to_desk(question: Question, at: datetime, reason: str) -> None:
+    """Only the desk moves it on. Called with the question locked."""
+    _nobody(question, at, reason, again=False)
 
 
 def _leg(question: Question) -> tuple[int, int]:
@@ -224,7 +265,7 @@ def make_offer(
         by_hand=by_hand,
         leg=leg,
         hop=hop,
-        reasons=expert.reasons,
+        reasons=[_about(reason, question) for reason in expert.reasons],
         score=expert.score,
         offered_at=at,
         expires_at=offer_ends(weeks_of([person])[person.pk], now=at, due_at=round_.due_at, steps_at=round_.steps_at),
@@ -246,6 +287,11 @@ def make_offer(
     return assignment
 
 
+def _about(reason: dict[str, Any], question: Question) -> dict[str, Any]:
+    """What they know is kept with its topic: the question may get another one later."""
+    return {**reason, "topic": question.topic.slug} if reason["code"] == "knows" and question.topic else reason
+
+
 def swarm(question: Question, at: datetime, size: int) -> list[Assignment]:
     """Offer the question to `size` more experts; the first answer wins. Called with the question locked."""
     until = latest_start(question.current_round, at)
@@ -254,7 +300,7 @@ def swarm(question: Question, at: datetime, size: int) -> list[Assignment]:
     for expert in ranked:
         if len(made) == size:
             break
-        if take_slot(expert.person_id):
+        if take_slot(question, expert.person_id):
             made.append(make_offer(question, expert, at, is_swarm=True))
     return made
 
@@ -278,11 +324,27 @@ def drop_clarification(question: Question, at: datetime) -> None:
         item_codes.close(f"clarification:{clarification.pk}")
 
 
+def stop_waiting(question: Question, assignment: Assignment, at: datetime) -> None:
+    """The clock that stood still for this expert's question to the asker runs again; another expert's stays."""
+    if Clarification.objects.filter(assignment=assignment, replied_at__isnull=True).exists():
+        rounds.resume(question, at)
+        drop_clarification(question, at)
+
+
+def stays_with_others(question: Question) -> bool:
+    """Somebody of a swarm still holds it; then the question stands as they do. Called with the question locked."""
+    states = set(Assignment.objects.filter(question=question, state__in=Assignment.OPEN).values_list("state", flat=True))
+    if not states:
+        return False
+    if not Clarification.objects.filter(question=question, replied_at__isnull=True).exists():
+        accepted = Assignment.State.ACCEPTED in states
+        question.mark_with_others(Question.State.ACCEPTED if accepted else Question.State.OFFERED)
+    return True
+
+
 def pass_on(question: Question, at: datetime) -> None:
     """Nobody has it any more (declined, handed back, expired): back to routing, unless a swarm still holds it."""
-    if Assignment.objects.filter(question=question, state__in=Assignment.OPEN).exists():
-        return
-    if question.mark_back_in_routing(at):
+    if not stays_with_others(question) and question.mark_back_in_routing(at):
         ring("questions.tasks.route_one", str(question.pk))
 
 
@@ -303,50 +365,3 @@ def expire(assignment_id: UUID) -> None:
     free_slot(assignment.expert_id)
     record(question, "offer_expired", assignment=str(assignment.pk), expert=str(assignment.expert_id))
     pass_on(question, at)
-
-
-# --- people who are away or gone -------------------------------------------------------------------------------------
-
-
-def left(person: Person) -> None:
-    """People's lifecycle: their open work moves in the transaction in which they leave."""
-    move_from(person, why="left")
-
-
-def absent(person: Person) -> None:
-    move_from(person, why="absent")
-
-
-def move_from(person: Person, *, why: str) -> int:
-    """What the person holds goes to their stand-in, or to whom routing chooses. Returns how many questions moved.
-
-    Runs in the transaction of the cause (absence, leaving); each question is locked in turn, in the order of ids.
-    """
-    at = clock.now()
-    held = Assignment.objects.filter(expert=person, state__in=Assignment.OPEN).order_by("question_id")
-    for assignment in held:
-        question = locked(assignment.question_id)
-        if end_assignment(assignment, Assignment.State.MOVED, at):
-            rounds.resume(question, at)
-            drop_clarification(question, at)  # nobody waits for the asker's reply any more
-            record(question, "moved", assignment=str(assignment.pk), expert=str(person.pk), why=why)
-            _to_stand_in(question, person, at)
-    return len(held)
-
-
-def _to_stand_in(question: Question, person: Person, at: datetime) -> None:
-    if question.state == Question.State.PENDING_APPROVAL:
-        return  # the answer is written; the approver does not need its author
-    stand_in = stand_in_for(person.pk, at)
-    if Assignment.objects.filter(question=question, state__in=Assignment.OPEN).exists():
-        return
-    question.mark_back_in_routing(at)
-    if stand_in.cycles:
-        _nobody(question, at, "stand_ins_cycle", again=False)
-        return
-    other = stand_in.person_id
-    if other and may_have_it(question, other) and take_slot(other):
-        reasons = [{"code": "stands_in", "person": person.name}]
-        make_offer(question, Ranked(other, 0.0, reasons), at, by_hand=True)
-        return
-    ring("questions.tasks.route_one", str(question.pk))

@@ -6,7 +6,8 @@ from uuid import UUID
 
 from celery import shared_task
 
-from questions import after, duty, expectation, friends, promise, rounds, routing, topics
+from backend.retry import is_lost_race, until_done
+from questions import after, duty, expectation, experts, friends, promise, rounds, routing, topics
 from questions.models import Topic
 
 log = logging.getLogger(__name__)
@@ -18,10 +19,10 @@ def _each(ids: Iterable[UUID], act: Callable[[UUID], object], broken: Callable[[
     """One row that breaks is logged and, where the sweep would meet it first again, put aside; the others go on."""
     for pk in ids:
         try:
-            act(pk)
-        except Exception:
+            until_done(act, pk)
+        except Exception as error:
             log.exception("%s failed id=%s", act.__qualname__, pk)
-            if broken:
+            if broken and not is_lost_race(error):  # that one is tried again as it is, in its place in the queue
                 broken(pk)
 
 
@@ -33,8 +34,15 @@ def route_one(question_id: str) -> None:
 @shared_task
 def route_due() -> None:
     """Questions whose ring was lost, that wait for room, or that nobody could take so far."""
+    _each(experts.due_for_filling(BATCH), routing.fill)
     _each(routing.due_ids(BATCH), routing.route, routing.put_aside)
     after.note_delivered()
+
+
+@shared_task
+def fill_places(person_id: str) -> None:
+    """Somebody came free, is back, or knows a topic more."""
+    _each([UUID(person_id)], routing.fill)
 
 
 @shared_task

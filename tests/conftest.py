@@ -27,7 +27,7 @@ from notifications.management.commands import receive_mail
 from notifications.models import ItemCode
 from people import lifecycle
 from people.models import AccessToken, Person, WorkingHours
-from questions import after, duty, promise, routing
+from questions import after, duty, experts, promise, routing
 from questions.models import Assignment, Expertise, Question, Topic, TopicExample, Workload
 from sandbox import mailbox
 from sandbox.models import Letter
@@ -229,6 +229,9 @@ def work(*, sending: bool = True) -> None:
         for message_id in inbound.due_ids(500):
             handling.handle(message_id)
             moved += 1
+        for person_id in experts.due_for_filling(500):
+            routing.fill(person_id)
+            moved += 1
         for question_id in routing.due_ids(500):
             routing.route(question_id)
             moved += 1
@@ -245,6 +248,9 @@ def work(*, sending: bool = True) -> None:
             moved += 1
         for absence_id in lifecycle.absences_to_begin(500):
             lifecycle.begin_absence(absence_id)
+            moved += 1
+        for absence_id in lifecycle.absences_to_end(500):
+            lifecycle.end_absence(absence_id)
             moved += 1
         moved += after.note_delivered()
         if not moved:

@@ -91,7 +91,7 @@ class Replay:
         promise.advance(question.current_round_id)
 
     def try_again(self, case: Case, since: datetime) -> None:
-        self._route(case)
+        routing.route(self.questions[case.question.number].pk, early=True)
 
     def absent(self, expert: Expert) -> None:
         who = Person.objects.get(pk=person_of(expert.number))

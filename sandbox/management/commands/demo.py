@@ -157,7 +157,7 @@ def _assign(question: Question, expert: Person) -> Assignment:
     until = at + timedelta(days=30)
     candidates = [c for c in experts.candidates_for(question, at, until) if c.person_id == expert.pk]
     [ranked] = routing.choose(candidates, now=at, until=until, language=question.language)
-    if not experts.take_slot(expert.pk):
+    if not experts.take_slot(question, expert.pk):
         raise ValueError(f"{expert} has no room for {question}")
     return routing.make_offer(question, ranked, at, hop=1)
 
