@@ -283,7 +283,11 @@ class Ours(Simulation):
             for other in self.may_have(expert)
             if other.queued and other is not case and other.question.due_at < case.question.due_at
         ]
-        return len(ahead) >= CAPACITY - self.load[expert.number]
+        if not ahead:
+            return False
+        works = calendars.next_open(expert.known_week(self.now), self.now)
+        theirs = [c for c in ahead if c.question.due_at <= self.now or (works and c.question.due_at > works[0])]
+        return len(theirs) >= CAPACITY - self.load[expert.number]
 
     def absent(self, expert: Expert) -> None:
         """An absence begins or is announced: what they hold moves."""

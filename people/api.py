@@ -12,7 +12,7 @@ from backend.errors import Invalid
 from backend.manners import IdempotencyKey, Schema, problems
 from people import absences
 from people.models import AccessToken, Person, check_time_zone
-from people.schemas import AbsenceIn, AbsenceOut, Me, MeIn
+from people.schemas import AbsenceEndIn, AbsenceIn, AbsenceOut, Me, MeIn
 
 router = Router(tags=["me"])
 AbsenceId = Annotated[int, Path(..., ge=1, le=2**53)]
@@ -80,6 +80,17 @@ def add_absence(
         return 201, AbsenceOut.of(made)
 
     return idempotency.once(request, idempotency_key, work)
+
+
+@router.patch(
+    "/me/absences/{absence_id}",
+    response={200: AbsenceOut, **problems(404, 409)},
+    operation_id="move_absence_end",
+    summary="I am back earlier, or later",
+)
+def move_absence_end(request: HttpRequest, absence_id: AbsenceId, body: AbsenceEndIn) -> Any:
+    """Back already: what waits for me is offered at once. `absence_overlaps` when I am away then already."""
+    return AbsenceOut.of(absences.move_end(_me(request), absence_id, body.ends_at))
 
 
 @router.delete(

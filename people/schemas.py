@@ -45,6 +45,10 @@ class AbsenceIn(Schema):
     stand_in: UUID | None = Field(None, description="A colleague's id.")
 
 
+class AbsenceEndIn(Schema):
+    ends_at: datetime = Field(description="With its offset. Now or earlier: I am back already.")
+
+
 class AbsenceOut(Schema):
     id: int = Field(ge=1, le=2**53)
     starts_at: datetime = Field(description="UTC.")

@@ -33,7 +33,7 @@ from backend.errors import Refusal
 from notifications.admin import LookOnly
 from notifications.models import Delivery, Notification
 from people.models import Language, Person, Role
-from questions import after, desk, duty, words
+from questions import after, desk, duty, handover, words
 from questions.masking import masked
 from questions.models import Answer, Assignment, Event, Expertise, Question, Topic, TopicExample
 
@@ -60,6 +60,7 @@ EVENT_NAMES = {
     "reminded": _("experts reminded"),
     "swarmed": _("offered to more experts"),
     "desk_told": _("duty desk told"),
+    "moved": _("moved to somebody else"),
     "breached": _("promise broken"),
     "answered": _("answered"),
     "answer_refused": _("an answer came too late"),
@@ -196,6 +197,11 @@ class TopicAdmin(ModelAdmin):
         "description_nl",
         "description_en",
     )
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        """Offers follow the list of experts, and what waits for a new one goes to them at once."""
+        super().save_related(request, form, formsets, change)
+        handover.experts_changed(form.instance)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Topic]:
         may_be_asked = Expertise.objects.filter(person__roles__contains=[Role.EXPERT], person__in=Person.objects.present())

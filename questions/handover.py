@@ -38,20 +38,25 @@ def absent(person: Person) -> None:
 
 def changed(person: Person) -> None:
     """Back, with another role or other hours: offers that are not for them any more move, and they may take what waits."""
-    move_from(person, why="not_an_expert", which=OFFERED & ~_knows_it())
+    withdraw_offers(person)
     if person.has_role(Role.EXPERT):
         experts.note_room(person.pk)
 
 
 def experts_changed(topic: Topic) -> None:
-    """The topic's list of experts was edited: offers to who is not on it move, the others may take what waits.
+    """The topic's list of experts was edited: offers to who is not on it move, the others may take what waits."""
+    lost = Assignment.objects.filter(OFFERED & ~_knows_it(), question__topic=topic)
+    for person in Person.objects.filter(pk__in=lost.values("expert")).order_by("pk"):
+        withdraw_offers(person)
+    experts.note_room(*experts.qualified(topic.pk).order_by("person_id").values_list("person_id", flat=True))
+
+
+def withdraw_offers(person: Person) -> None:
+    """Offers of topics that they do not answer any more move on.
 
     What somebody has accepted stays theirs: they said yes, and hand it back when they cannot.
     """
-    lost = Assignment.objects.filter(OFFERED & ~_knows_it(), question__topic=topic)
-    for person in Person.objects.filter(pk__in=lost.values("expert")).order_by("pk"):
-        move_from(person, why="not_an_expert", which=OFFERED & ~_knows_it())
-    experts.note_room(*experts.qualified(topic.pk).order_by("person_id").values_list("person_id", flat=True))
+    move_from(person, why="not_an_expert", which=OFFERED & ~_knows_it())
 
 
 def _knows_it() -> Exists:

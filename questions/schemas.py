@@ -180,6 +180,16 @@ def _answer(answer: Answer) -> AnswerOut:
     )
 
 
+class ReasonOut(Schema):
+    """One reason why I was chosen."""
+
+    code: str = Field(
+        description="knows, load, works_now, works_until, works_from, speaks, answered_before, stands_in or chosen_by."
+        " May grow."
+    )
+    text: str = Field(description="In my language.")
+
+
 class AssignmentOut(Schema):
     """A question that was offered to me."""
 
@@ -192,6 +202,7 @@ class AssignmentOut(Schema):
     language: str = Field(max_length=2)
     topic: TopicBrief | None
     why: str = Field(description="Why I was chosen, as a sentence in my language.")
+    reasons: list[ReasonOut] = Field(description="The same one by one, for programs.")
     promise: PromiseOut
     offered_at: datetime = Field(description="UTC.")
     expires_at: datetime = Field(description="UTC: when the offer passes on unless it is accepted.")
@@ -207,10 +218,17 @@ class AssignmentOut(Schema):
             language=question.language,
             topic=topic_brief(question.topic, reader.language),
             why=words.why(assignment, reader),
+            reasons=_reasons(assignment, reader),
             promise=PromiseOut.of(assignment.round, clock.now()),
             offered_at=assignment.offered_at,
             expires_at=assignment.expires_at,
         )
+
+
+def _reasons(assignment: Assignment, reader: Person) -> list[ReasonOut]:
+    texts = words.reasons(assignment, reader)
+    pairs = zip(assignment.reasons, texts, strict=True)
+    return [ReasonOut(code=reason["code"], text=text) for reason, text in pairs]
 
 
 class DeclineIn(Schema):

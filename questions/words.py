@@ -98,14 +98,18 @@ def offer(question: Question, assignment: Assignment, expert: Person, code: str)
 
 def why(assignment: Assignment, reader: Person) -> str:
     """The stored reasons as a sentence: `knows Roaming, 2 of 5 open, works until 17:30, speaks English`."""
+    return ", ".join(reasons(assignment, reader))
+
+
+def reasons(assignment: Assignment, reader: Person) -> list[str]:
+    """Each stored reason in words."""
     with translation.override(reader.language):
-        return ", ".join(_reason(assignment, reason, reader) for reason in assignment.reasons)
+        return [_reason(assignment, reason, reader) for reason in assignment.reasons]
 
 
 def _reason(assignment: Assignment, reason: dict[str, Any], reader: Person) -> str:
     if reason["code"] == "knows":
-        topic = topic_name(assignment.question.topic, reader.language)
-        return _("knows %(topic)s (level %(level)s)") % {"topic": topic, "level": reason["level"]}
+        return _knows(assignment, reason, reader)
     if reason["code"] == "load":
         return _("%(open)s of %(capacity)s open") % {"open": reason["open"], "capacity": reason["capacity"]}
     if reason["code"] == "speaks":
@@ -119,9 +123,24 @@ def _reason(assignment: Assignment, reason: dict[str, Any], reader: Person) -> s
         return _("stands in for %(name)s") % {"name": reason["person"]}
     if reason["code"] == "chosen_by":
         return _("chosen by %(name)s") % {"name": reason["person"]}
-    at = datetime.fromisoformat(reason["at"])
     known = {"works_until": _("works until %(at)s"), "works_from": _("works from %(at)s")}
-    return known[reason["code"]] % {"at": when(at, reader)}
+    return known[reason["code"]] % {"at": _clock_time(datetime.fromisoformat(reason["at"]), assignment, reader)}
+
+
+def _knows(assignment: Assignment, reason: dict[str, Any], reader: Person) -> str:
+    """By the topic it had then: the desk may have chosen another one since."""
+    topic = assignment.question.topic
+    if reason.get("topic") and (topic is None or reason["topic"] != topic.slug):
+        topic = Topic.objects.filter(slug=reason["topic"]).first() or topic
+    names = {1: _("knows %(topic)s"), 2: _("knows %(topic)s well"), 3: _("knows %(topic)s best")}
+    return names[reason["level"]] % {"topic": topic_name(topic, reader.language)}
+
+
+def _clock_time(at: datetime, assignment: Assignment, reader: Person) -> str:
+    """`17:30` on the day of the offer, else with its day."""
+    here = at.astimezone(reader.zone)
+    same_day = here.date() == assignment.offered_at.astimezone(reader.zone).date()
+    return here.strftime("%H:%M") if same_day else when(at, reader)
 
 
 @_in_language_of(2)
