@@ -65,6 +65,11 @@ def topic_named(question: Question, text: str) -> Topic:
     guesses = words.best_guesses(question)
     if text.isdecimal() and text.isascii() and 1 <= int(text) <= len(guesses):
         return guesses[int(text) - 1]
+    return topic_called(text)
+
+
+def topic_called(text: str) -> Topic:
+    """By (part of) its name. Raises Invalid when none or several fit."""
     named = Q(slug__iexact=text) | Q(mail_key__iexact=text) | Q(name_nl__icontains=text) | Q(name_en__icontains=text)
     found = list(Topic.objects.filter(named, is_active=True)[:4]) if text else []
     exact = [one for one in found if text.lower() in {one.slug, one.mail_key, one.name_nl.lower(), one.name_en.lower()}]

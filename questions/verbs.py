@@ -5,10 +5,11 @@ from uuid import UUID
 from django.utils.translation import gettext as _
 
 from backend import clock
+from backend.errors import Invalid
 from notifications import item_codes, segments
 from notifications.models import ItemCode
 from notifications.verbs import Command, Verb, register
-from questions import after, answering, desk, desk_commands, duty, intake, words
+from questions import after, answering, desk, desk_commands, duty, intake, skills, words
 from questions.models import Assignment, Question
 
 STATUS_LINES = 4
@@ -136,6 +137,21 @@ def pass_on(command: Command) -> str:
     return _("%(reference)s goes to %(name)s.") % {"reference": question.reference, "name": colleague.name}
 
 
+def know(command: Command) -> str:
+    """KEN: what I answer; KEN buitenland 2: how well I know it; KEN buitenland 0: not any more."""
+    *name, level = command.text.split() or [""]
+    if name and level in {"0", "1", "2", "3"}:
+        named = desk_commands.topic_called(" ".join(name))
+        if level == "0":
+            skills.drop_own(command.person, named)
+        else:
+            skills.set_own(command.person, named, int(level))
+    elif level:
+        raise Invalid(_("Write a topic and a level: KNOW roaming 2. 0 takes it away."))
+    rows = [f"{row.topic.name(command.person.language)} {row.level}" for row in skills.of(command.person)]
+    return _("You answer: %(topics)s.") % {"topics": ", ".join(rows)} if rows else _("You answer no topic.")
+
+
 def topic(command: Command) -> str:
     return desk_commands.topic(command.person, _pk(command), command.text)
 
@@ -213,6 +229,7 @@ def fill_registry() -> None:
     register(Verb(("DOOR", "PASS"), pass_on, kinds=("assignment", "desk"), needs_code=True))
     register(Verb(("CORRECTIE", "CORRECT"), correct, kinds=("assignment",), needs_code=True))
     register(Verb(("AFKEUR", "REJECT"), reject, kinds=("approval",), needs_code=True))
+    register(Verb(("KEN", "KNOW"), know))
     register(Verb(("ONDERWERP", "TOPIC"), topic, kinds=("desk",), needs_code=True))
     register(Verb(("SLUIT", "CLOSE"), close, kinds=("desk",), needs_code=True))
     register(Verb(("BALIE", "DESK"), desk_list))

@@ -1,5 +1,6 @@
 """Workers route, expire, accept, decline, leave, go away and answer at once: the rules hold after every round."""
 
+import contextlib
 import random
 from collections.abc import Callable
 from datetime import timedelta
@@ -30,10 +31,8 @@ class Chaos:
     def one(self) -> None:
         doings: list[Callable[[], Any]] = [self.route, self.route, self.expire, self.react, self.react, self.react]
         doings += [self.fill, self.withdraw, self.away, self.leave, self.swarm]
-        try:
+        with contextlib.suppress(Refusal):
             self.luck.choice(doings)()
-        except Refusal:
-            pass
 
     def _any(self, ids: Any) -> Any:
         found = list(ids)

@@ -9,7 +9,8 @@ from tests.questions import crowd
 
 
 @pytest.mark.parametrize(
-    ("workers", "asked", "colleagues", "capacity"), [(2, 5, 3, 1), (4, 12, 2, 3), (6, 10, 4, 4), (8, 16, 1, 5), (5, 9, 9, 1)]
+    ("workers", "asked", "colleagues", "capacity"),
+    [(2, 5, 3, 1), (4, 12, 2, 3), (6, 10, 4, 4), (8, 16, 1, 5), (5, 9, 9, 1)],
 )
 def test_workers_together_offer_exactly_what_there_is_room_for(
     cast: Cast, workers: int, asked: int, colleagues: int, capacity: int
@@ -24,7 +25,9 @@ def test_workers_together_offer_exactly_what_there_is_room_for(
 
     assert in_parallel(workers, work) == [None] * workers
     assert Assignment.objects.count() == min(asked, colleagues * capacity)
-    assert Question.objects.filter(state="routing", queued_at__isnull=False).count() == max(0, asked - colleagues * capacity)
+    assert Question.objects.filter(state="routing", queued_at__isnull=False).count() == max(
+        0, asked - colleagues * capacity
+    )
     crowd.check_invariants()
 
 
