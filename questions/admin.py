@@ -34,6 +34,7 @@ from notifications.admin import LookOnly
 from notifications.models import Delivery, Notification
 from people.models import Language, Person, Role
 from questions import after, desk, duty, handover, words
+from questions import workload_admin as workload_admin  # registers its page
 from questions.masking import masked
 from questions.models import Answer, Assignment, Event, Expertise, Question, Topic, TopicExample
 

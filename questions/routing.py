@@ -10,11 +10,13 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import Q
 
 from backend import clock
 from backend.retry import until_done
 from backend.ring import ring
 from notifications import item_codes
+from notifications.models import Address, InboundMessage, ItemCode
 from notifications.notify import notify
 from people.models import Person
 from questions import calendars, duty, experts, rounds, topics, words
@@ -353,13 +355,21 @@ def due_offers(limit: int) -> list[UUID]:
     return list(rows.values_list("pk", flat=True)[:limit])
 
 
+def _reply_is_waiting(assignment: Assignment) -> bool:
+    """Their message came in before the offer lapsed and nobody has handled it yet: it is judged first."""
+    senders = Address.objects.filter(person=assignment.expert_id).values("value")
+    keys = ItemCode.objects.filter(item=assignment.item).values("reply_key")
+    unhandled = InboundMessage.objects.filter(state="received", received_at__lte=assignment.expires_at)
+    return unhandled.filter(Q(sender__in=senders) | Q(reply_key__in=keys)).exists()
+
+
 @transaction.atomic
 def expire(assignment_id: UUID) -> None:
     """An offer that nobody reacted to passes on. An acceptance that came first wins (one guarded UPDATE)."""
     at = clock.now()
     assignment = Assignment.objects.select_related("expert").get(pk=assignment_id)
     question = locked(assignment.question_id)
-    if assignment.expires_at > at or not assignment.mark_expired(at):
+    if assignment.expires_at > at or _reply_is_waiting(assignment) or not assignment.mark_expired(at):
         return
     item_codes.close(assignment.item)
     free_slot(assignment.expert_id)

@@ -74,3 +74,23 @@ def test_acceptance_and_expiry_at_once_one_of_them_happens(cast: Cast) -> None:
         assert (state, refused) in {("accepted", False), ("expired", True)}
         held = Assignment.objects.filter(state__in=Assignment.OPEN, expert=offer.expert).count()
         assert Workload.objects.get(person=offer.expert).open_count == held
+
+
+def test_an_acceptance_that_came_in_time_is_judged_before_the_offer_lapses(cast: Cast) -> None:
+    """The worker was down: the message waits, the offer's end has passed."""
+    offer = offer_of(ask(cast.alice))
+    text(cast.bob, f"JA {code_of(cast.bob, offer.item)}")
+    later(hours=7)
+    routing.expire(offer.pk)
+    assert Assignment.objects.get(pk=offer.pk).state == "offered"
+    work()
+    assert Assignment.objects.get(pk=offer.pk).state == "accepted"
+    assert Assignment.objects.count() == 1
+
+
+def test_a_message_that_came_too_late_does_not_keep_the_offer(cast: Cast) -> None:
+    offer = offer_of(ask(cast.alice))
+    later(hours=7)
+    text(cast.bob, f"JA {code_of(cast.bob, offer.item)}")
+    routing.expire(offer.pk)
+    assert Assignment.objects.get(pk=offer.pk).state == "expired"
