@@ -2,12 +2,15 @@
 
 import contextlib
 import random
+import threading
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
+from django.db import connection, transaction
 
 from backend import clock
 from backend.errors import Refusal
@@ -15,7 +18,7 @@ from backend.retry import until_done
 from people import absences, lifecycle
 from people.models import Person
 from questions import answering, intake, promise, routing
-from questions.models import Assignment, Question
+from questions.models import Assignment, Expertise, Question
 from tests.conftest import Cast, in_parallel, later
 from tests.questions import crowd
 
@@ -86,8 +89,6 @@ class Chaos:
         until_done(self._leave, who)
 
     def _leave(self, who: Person) -> None:
-        from django.db import transaction
-
         with transaction.atomic():  # as HR's import does it
             Person.objects.filter(pk=who.pk).update(left_on=clock.now().date() - timedelta(days=1))
             lifecycle.left(Person.objects.get(pk=who.pk))
@@ -134,3 +135,45 @@ def test_nobody_who_goes_away_this_very_moment_keeps_an_offer(cast: Cast) -> Non
 
     assert in_parallel(6, job) == [None] * 6
     crowd.check_invariants()
+
+
+@pytest.mark.parametrize("cause", ["absent", "left"])
+def test_an_offer_that_is_on_its_way_when_somebody_goes_is_taken_along(cast: Cast, cause: str) -> None:
+    """One worker has taken Bob's place and not committed yet; Bob goes. Bob's going waits for it and moves it too."""
+    Expertise.objects.exclude(person=cast.bob).delete()
+    [pk] = crowd.questions(cast.alice, cast.topic, 1)
+    taken = threading.Event()
+
+    @transaction.atomic
+    def offer() -> None:
+        routing.route(pk)
+        taken.set()
+        wait_until(somebody_waits_for_a_lock)
+
+    def go() -> None:
+        taken.wait()
+        if cause == "absent":
+            now = clock.now()
+            absences.add(cast.bob, starts_at=now, ends_at=now + timedelta(days=1), stand_in_id=None)
+            return
+        with transaction.atomic():
+            Person.objects.filter(pk=cast.bob.pk).update(left_on=clock.now().date() - timedelta(days=1))
+            lifecycle.left(Person.objects.get(pk=cast.bob.pk))
+
+    assert in_parallel(2, lambda number: go() if number else offer()) == [None, None]
+    assert Assignment.objects.get(question=pk).state == "moved"
+    crowd.check_invariants()
+
+
+def somebody_waits_for_a_lock() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
+        return bool(cursor.fetchone()[0])
+
+
+def wait_until(true: Callable[[], bool], tries: int = 100) -> None:
+    """Gives up quietly: then nobody waits, and the test says what that led to."""
+    for _try in range(tries):
+        if true():
+            return
+        time.sleep(0.02)
