@@ -4,7 +4,8 @@ Three views of a text: the sentence encoder's output (512 numbers), its pooled l
 character n-grams. Their weighted mean squared distance becomes a similarity, exp(−γ d²), on which ridge regression learns
 one-hot labels. A topic's names count as examples of it, so that a topic nobody gave an example can be found. Leave-one-out
 predictions come from the same fit in closed form; they calibrate the confidence and the two lines below which a person
-decides: for texts about nothing we know, and for texts that could be about two things.
+decides: for texts about nothing we know (the energy of all scores together is low), and for texts that could be about two
+things.
 
 Pure: no database, no clock; the same samples give the same model.
 """
@@ -15,7 +16,7 @@ import re
 import threading
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -25,23 +26,28 @@ from numpy.typing import NDArray
 
 from questions.bilingual import DUTCH, ENGLISH, PAIRS
 
-FORMAT = 1
+FORMAT = 2
 ROWS_MAX = 10_000  # samples: fitting holds a square of this side in memory
 OUTPUT, POOLED = 512, 1280
-OUTPUT_WEIGHT, POOLED_WEIGHT, CHARACTER_WEIGHT = 1.0, 0.9, 0.5
+AXES = 512  # that a large space is projected on: 98 % of its variance, a third of the time a question takes
+AXES_FROM = 2_000  # rows from which that pays
+OUTPUT_WEIGHT, POOLED_WEIGHT, CHARACTER_WEIGHT = 1.0, 0.5, 0.5
 GAMMA = 1.1
 RIDGE = 0.1
+BALANCE = 0.5  # a quiet topic's rows are held to their label more tightly than a busy one's: (its share)^BALANCE
+NAME_TARGET = 1.3  # a name is a better example than most: what it is pulled to, in examples
 NGRAMS = range(2, 6)
 BUCKETS = 1 << 17
 NEGATIVE_TARGET = -0.5  # what "this is not about the topic" pulls its score to
 ROUTES_ALONE = 5  # examples a topic needs before anything is routed to it without a person
 SAME = 0.97  # similarity above which a text is the example itself: what was taught once is known
-IN_SCOPE_LOSS = 0.02  # leave-one-out share of known kinds of questions below the line; of new ones it is about twice that
-MISROUTES_MAX = 0.02  # leave-one-out share of wrong ones among those routed without a person
+ENERGY = 8.0  # temperature of the energy that says how much a text looks like anything we know
+IN_SCOPE_LOSS = 0.018  # leave-one-out share of known kinds of questions below the line; of new ones it is up to twice that
+MISROUTES_MAX = 0.018  # leave-one-out share of wrong ones among those routed without a person
 GUESSES = 3
 # What holds before there is much to learn it from (a topic list with its first dozen examples); data overrules it.
 USUAL_SLOPE = (1.0, 0.5, 0.0, -1.0)  # of the confidence, as in `_signals`
-USUAL_KNOWN_LINE, USUAL_SURE_LINE = -9.0, 0.65
+USUAL_KNOWN_LINE, USUAL_SURE_LINE = 0.15, 0.65
 USUAL_COUNTS = 100  # examples that the usual lines count for
 SHRINKING = 20.0  # how hard the slope is held to the usual one
 
@@ -69,7 +75,11 @@ class Prediction:
 
 
 class BadModel(ValueError):
-    """These bytes are no model of this format."""
+    """These bytes are no model."""
+
+
+class OtherFormat(BadModel):
+    """A model, written by another release."""
 
 
 # --- views of a text -------------------------------------------------------------------------------------------------
@@ -173,12 +183,11 @@ class Views:
 class Space:
     """Where the training rows lie, and how far a text is from each of them."""
 
-    means: tuple[Floats, Floats]
+    means: tuple[Floats, Floats]  # of output and pooled layer
     scales: tuple[float, float]
-    output: Floats  # n × 512, centred and weighted
-    pooled: Floats  # n × 1280, likewise
-    norms: Floats  # squared lengths of both together
-    lengths: Floats  # of the output rows
+    axes: Floats  # (512 + 1280) × d, what both are projected on together; 0 × 0 for not at all
+    rows: Floats  # n × d, centred and weighted
+    norms: Floats  # squared lengths
     idf: Floats  # a weight a bucket
     starts: NDArray[np.int64]  # postings of bucket b: from starts[b] to starts[b + 1]
     where: NDArray[np.int32]  # training row
@@ -198,47 +207,45 @@ class Space:
             means.append(mean)
             scales.append(scale)
             parts.append(centred * scale)
+        placed = np.concatenate(parts, axis=1).astype(np.float32)
+        axes = _axes(placed)
         idf = _idf(views.grams)
-        return cls.of((means[0], means[1]), (scales[0], scales[1]), parts[0], parts[1], idf, _postings(views.grams, idf))
+        placed = placed @ axes if axes.size else placed
+        return cls.of((means[0], means[1]), (scales[0], scales[1]), axes, placed, idf, _postings(views.grams, idf))
 
     @classmethod
     def of(
         cls,
         means: tuple[Floats, Floats],
         scales: tuple[float, float],
-        output: Floats,
-        pooled: Floats,
+        axes: Floats,
+        rows: Floats,
         idf: Floats,
         postings: tuple[NDArray[np.int64], NDArray[np.int32], Floats],
     ) -> "Space":
-        output, pooled = np.ascontiguousarray(output, np.float32), np.ascontiguousarray(pooled, np.float32)
-        square = (output**2).sum(1)
-        norms, lengths = square + (pooled**2).sum(1), np.maximum(np.sqrt(square), 1e-6)
-        return cls(means, scales, output, pooled, norms, lengths, idf, *postings)
+        rows = np.ascontiguousarray(rows, np.float32)
+        return cls(means, scales, np.asarray(axes, np.float32), rows, (rows**2).sum(1), idf, *postings)
 
     def __len__(self) -> int:
-        return len(self.output)
+        return len(self.rows)
 
-    def place(self, views: Views) -> tuple[Floats, Floats]:
-        """Texts as the rows are: centred and weighted output and pooled layer."""
+    def place(self, views: Views) -> Floats:
+        """Texts as the rows are: centred, weighted, projected."""
         output, pooled = (views.output - self.means[0]) * self.scales[0], (views.pooled - self.means[1]) * self.scales[1]
-        return output.astype(np.float32), pooled.astype(np.float32)
+        placed = np.concatenate([output, pooled], axis=1)
+        return np.asarray(placed @ self.axes if self.axes.size else placed, np.float32)
 
-    def similarity(self, output: Floats, pooled: Floats, texts: Sequence[dict[int, float]]) -> tuple[Floats, Floats]:
-        """(m × n similarities, 1 for the same text; m × n cosines of the outputs alone)"""
-        alike = output @ self.output.T
-        square = (output**2).sum(1)
-        distance = self.norms[None, :] + (square + (pooled**2).sum(1))[:, None]
-        distance -= 2 * alike
-        distance -= 2 * (pooled @ self.pooled.T)
-        alike /= np.maximum(np.sqrt(square), 1e-6)[:, None]
-        alike /= self.lengths[None, :]
+    def similarity(self, placed: Floats, texts: Sequence[dict[int, float]]) -> Floats:
+        """m × n similarities, 1 for the same text."""
+        distance = placed @ self.rows.T
+        distance *= -2
+        distance += self.norms[None, :]
+        distance += (placed**2).sum(1)[:, None]
         for line, text in zip(distance, texts, strict=True):
             line += 2 * CHARACTER_WEIGHT * (1 - self._characters(text))
-        total = OUTPUT_WEIGHT + POOLED_WEIGHT + CHARACTER_WEIGHT
         np.maximum(distance, 0, out=distance)
-        distance *= -GAMMA / total
-        return np.asarray(np.exp(distance, out=distance), np.float32), alike
+        distance *= -GAMMA / (OUTPUT_WEIGHT + POOLED_WEIGHT + CHARACTER_WEIGHT)
+        return np.asarray(np.exp(distance, out=distance), np.float32)
 
     def _characters(self, text: dict[int, float]) -> Floats:
         """Cosine of the n-grams with every row."""
@@ -249,6 +256,14 @@ class Space:
         where = np.concatenate([self.where[span] for span in spans])
         part = np.concatenate([self.weight[span] * own for span, own in zip(spans, weights.values(), strict=True)])
         return np.bincount(where, part, len(self)).astype(np.float32)
+
+
+def _axes(rows: Floats) -> Floats:
+    """The directions in which many rows differ most; 0 × 0 where there are too few rows to tell."""
+    if len(rows) < AXES_FROM:
+        return np.zeros((0, 0), np.float32)
+    _variances, directions = np.linalg.eigh((rows.T @ rows).astype(np.float64))
+    return np.ascontiguousarray(directions[:, -AXES:], np.float32)
 
 
 def _idf(texts: Sequence[dict[int, float]]) -> Floats:
@@ -312,9 +327,9 @@ def _inverse_lower(lower: Floats) -> Floats:
     return inverse
 
 
-def _solve(kernel: Floats, targets: Floats) -> tuple[Floats, Floats]:
-    """(coefficients n × k, leave-one-out predictions n × k) of ridge regression; overwrites the kernel."""
-    kernel[np.diag_indices(len(kernel))] += RIDGE
+def _solve(kernel: Floats, targets: Floats, ridge: Floats) -> tuple[Floats, Floats]:
+    """(coefficients n × k, leave-one-out predictions n × k) of regression with a ridge a row; overwrites the kernel."""
+    kernel[np.diag_indices(len(kernel))] += ridge
     _cholesky(kernel)
     inverse = _inverse_lower(kernel)
     coefficients = inverse.T @ (inverse @ targets)
@@ -330,9 +345,7 @@ class Lines:
     """What turns scores into probabilities and into "a person decides". All of it from leave-one-out predictions."""
 
     temperature: float = 8.0
-    centre: list[float] = field(default_factory=lambda: [0.0, 0.0, 0.0])  # of energy, kernel maximum, nearest output
-    spread: list[float] = field(default_factory=lambda: [1.0, 1.0, 1.0])
-    known_line: float = 0.0  # below: about nothing we know
+    known_line: float = USUAL_KNOWN_LINE  # below: about nothing we know
     slope: list[float] = field(default_factory=lambda: list(USUAL_SLOPE))
     sure_line: float = 1.1  # below: could be about something else
     accuracy: float = 0.0
@@ -342,30 +355,27 @@ class Lines:
         scaled = np.exp(scaled - scaled.max(1, keepdims=True))
         return np.asarray(scaled / scaled.sum(1, keepdims=True), np.float32)
 
-    def energy(self, scores: Floats) -> Floats:
-        scaled = scores * self.temperature
-        top = scaled.max(1)
-        return np.asarray(top + np.log(np.exp(scaled - top[:, None]).sum(1)), np.float32)
-
-    def knownness(self, scores: Floats, kernel_max: Floats, nearest: Floats) -> Floats:
-        """Sum of z-scores: how much a text looks like anything we know."""
-        signs = np.stack([self.energy(scores), kernel_max, nearest], axis=1)
-        return np.asarray(((signs - np.asarray(self.centre)) / np.asarray(self.spread)).sum(1), np.float32)
-
-    def confidence(self, scores: Floats, known: Floats) -> Floats:
-        logit = _signals(scores, known) @ np.asarray(self.slope, np.float32)
+    def confidence(self, scores: Floats) -> Floats:
+        logit = _signals(scores) @ np.asarray(self.slope, np.float32)
         return np.asarray(1 / (1 + np.exp(-np.clip(logit, -30, 30))), np.float32)
 
 
-def _signals(scores: Floats, known: Floats) -> Floats:
+def knownness(scores: Floats) -> Floats:
+    """How much a text looks like anything we know: the energy of its scores, 0 for a text that resembles nothing."""
+    scaled = scores * ENERGY
+    top = scaled.max(1)
+    return np.asarray(top + np.log(np.exp(scaled - top[:, None]).mean(1)), np.float32)
+
+
+def _signals(scores: Floats) -> Floats:
     """What confidence is worked out from: the best score, its margin to the next, knownness, and a constant."""
     best = np.sort(scores, axis=1)[:, -2:]
     margin = best[:, -1] - best[:, 0]  # of one label alone: nothing
     ones = np.ones(len(scores), np.float32)
-    return np.stack([best[:, -1] * 10, margin * 5, known, ones], axis=1).astype(np.float32)
+    return np.stack([best[:, -1] * 10, margin * 5, knownness(scores), ones], axis=1).astype(np.float32)
 
 
-def _calibrate(scores: Floats, truth: NDArray[np.int64], kernel_max: Floats, nearest: Floats) -> Lines:
+def _calibrate(scores: Floats, truth: NDArray[np.int64]) -> Lines:
     """`truth` is the right column of each row."""
     lines = Lines()
     rows = np.arange(len(truth))
@@ -374,16 +384,13 @@ def _calibrate(scores: Floats, truth: NDArray[np.int64], kernel_max: Floats, nea
         lines.temperature = temperature
         losses.append((-float(np.log(lines.probabilities(scores)[rows, truth] + 1e-9).mean()), temperature))
     lines.temperature = min(losses)[1]
-    signs = np.stack([lines.energy(scores), kernel_max, nearest], axis=1)
-    lines.centre = [float(value) for value in signs.mean(0)]
-    lines.spread = [float(max(value, 1e-6)) for value in signs.std(0)]
-    known = lines.knownness(scores, kernel_max, nearest)
+    known = knownness(scores)
     right = (scores.argmax(1) == truth).astype(np.float32)
     lines.accuracy = float(right.mean())
-    lines.slope = _logistic(_signals(scores, known), right)
+    lines.slope = _logistic(_signals(scores), right)
     own = len(truth) / (len(truth) + USUAL_COUNTS)
     lines.known_line = own * float(np.quantile(known, IN_SCOPE_LOSS)) + (1 - own) * USUAL_KNOWN_LINE
-    sure_line = _sure_line(lines.confidence(scores, known), right, known >= lines.known_line)
+    sure_line = _sure_line(lines.confidence(scores), right, known >= lines.known_line)
     lines.sure_line = own * sure_line + (1 - own) * USUAL_SURE_LINE
     return lines
 
@@ -402,10 +409,10 @@ def _logistic(signals: Floats, right: Floats, rounds: int = 40) -> list[float]:
 
 
 def _sure_line(confidence: Floats, right: Floats, known: NDArray[np.bool_]) -> float:
-    """The lowest confidence above which at most MISROUTES_MAX are wrong."""
+    """The lowest confidence above which at most MISROUTES_MAX are wrong, a standard error of few wrong ones included."""
     order = np.argsort(-confidence[known], kind="stable")
     wrong = np.cumsum(1 - right[known][order])
-    share = wrong / np.arange(1, len(order) + 1)
+    share = (wrong + np.sqrt(wrong)) / np.arange(1, len(order) + 1)
     fine = np.nonzero(share <= MISROUTES_MAX)[0]
     return float(confidence[known][order][fine[-1]]) if len(fine) else 1.1
 
@@ -423,11 +430,25 @@ class Model:
     owner: NDArray[np.int32]  # the label of each row; −1 for a negative one
     examples: NDArray[np.int32]  # positive examples of each label, names not counted
     lines: Lines
-    left_out: list[tuple[Sample, bool]] = field(default_factory=list)  # of a fresh fit: right without having seen it?
+    keys: NDArray[np.int64]  # of the samples it learned from, a row each; names have none
+    left_out: tuple[list[Sample], Floats] | None = None  # of a fresh fit: its samples' scores without having seen them
 
     @property
     def accuracy(self) -> float:
         return self.lines.accuracy
+
+    def unseen(self, among: Collection[str]) -> list[tuple[Sample, str]]:
+        """What a fresh fit says about each of its samples without having seen it, with only these labels to choose from."""
+        columns = [number for number, label in enumerate(self.labels) if label in among]
+        if self.left_out is None or not columns:
+            return []
+        samples, scores = self.left_out
+        said = scores[:, columns].argmax(1)
+        return [(sample, self.labels[columns[one]]) for sample, one in zip(samples, said, strict=True)]
+
+    def learned(self) -> dict[int, str]:
+        """The label that each positive sample had, by the sample's key."""
+        return {int(key): self.labels[own] for key, own in zip(self.keys, self.owner, strict=False) if own >= 0}
 
     def predict(self, texts: Sequence[str]) -> list[Prediction]:
         """One prediction a text. A model without labels gives empty ones."""
@@ -436,14 +457,12 @@ class Model:
     def predict_views(self, views: Views) -> list[Prediction]:
         if self.space is None or not self.labels:
             return [Prediction([], 0.0, False, 0.0) for _text in range(len(views))]
-        similarity, alike = self.space.similarity(*self.space.place(views), views.grams)
+        similarity = self.space.similarity(self.space.place(views), views.grams)
         scores = similarity @ self.coefficients
-        kernel_max, nearest = similarity.max(1), alike.max(1)
-        known = self.lines.knownness(scores, kernel_max, nearest)
-        probabilities, confidence = self.lines.probabilities(scores), self.lines.confidence(scores, known)
-        twins = similarity.argmax(1)
+        known, closest, twins = knownness(scores), similarity.max(1), similarity.argmax(1)
+        probabilities, confidence = self.lines.probabilities(scores), self.lines.confidence(scores)
         return [
-            self._one(probabilities[i], float(confidence[i]), float(known[i]), float(kernel_max[i]), int(twins[i]))
+            self._one(probabilities[i], float(confidence[i]), float(known[i]), float(closest[i]), int(twins[i]))
             for i in range(len(views))
         ]
 
@@ -467,22 +486,21 @@ class Model:
         if self.space is not None:
             space = self.space
             arrays |= {"mean_output": space.means[0], "mean_pooled": space.means[1], "scales": np.asarray(space.scales)}
-            arrays |= {"output": space.output.astype(np.float16), "pooled": space.pooled.astype(np.float16)}
-            arrays |= {"idf": space.idf.astype(np.float16)}
+            arrays |= {"axes": space.axes, "rows": space.rows.astype(np.float16), "idf": space.idf.astype(np.float16)}
             arrays |= {"counts": np.diff(space.starts).astype(np.int32), "where": space.where}
             arrays |= {"weight": space.weight.astype(np.float16), "coefficients": self.coefficients}
-            arrays |= {"owner": self.owner, "examples": self.examples}
+            arrays |= {"owner": self.owner, "examples": self.examples, "keys": self.keys}
         np.savez_compressed(packed, **arrays)
         return packed.getvalue()
 
     @classmethod
     def from_bytes(cls, data: bytes) -> "Model":
-        """Raises BadModel for anything that `to_bytes` of this format did not write."""
+        """Raises BadModel for anything that `to_bytes` did not write, OtherFormat for what another release's did."""
         try:
             with np.load(io.BytesIO(data), allow_pickle=False) as packed:
                 about = json.loads(packed["about"].tobytes())
                 if about["format"] != FORMAT:
-                    raise BadModel(f"format {about['format']}, not {FORMAT}")
+                    raise OtherFormat(f"format {about['format']}, not {FORMAT}")
                 return cls._unpack(about, packed)
         except BadModel:
             raise
@@ -491,26 +509,26 @@ class Model:
 
     @classmethod
     def _unpack(cls, about: dict[str, Any], packed: Any) -> "Model":
-        if "output" not in packed:
+        if "rows" not in packed:
             return nothing()
         starts = np.concatenate([[0], np.cumsum(packed["counts"])]).astype(np.int64)
         output, pooled = (float(scale) for scale in packed["scales"])
         space = Space.of(
             (packed["mean_output"], packed["mean_pooled"]),
             (output, pooled),
-            packed["output"],
-            packed["pooled"],
+            packed["axes"],
+            packed["rows"],
             packed["idf"].astype(np.float32),
             (starts, packed["where"], packed["weight"].astype(np.float32)),
         )
-        lines = Lines(**about["lines"])
-        return cls(about["labels"], space, packed["coefficients"], packed["owner"], packed["examples"], lines)
+        lines, owner, keys = Lines(**about["lines"]), packed["owner"], packed["keys"]
+        return cls(about["labels"], space, packed["coefficients"], owner, packed["examples"], lines, keys)
 
 
 def nothing() -> Model:
     """A model that knows no topic: every question goes to a person."""
     empty = np.zeros((0, 0), np.float32)
-    return Model([], None, empty, np.zeros(0, np.int32), np.zeros(0, np.int32), Lines())
+    return Model([], None, empty, np.zeros(0, np.int32), np.zeros(0, np.int32), Lines(), np.zeros(0, np.int64))
 
 
 def fit(samples: Iterable[Sample], names: dict[str, list[str]]) -> Model:
@@ -542,25 +560,38 @@ def fit_views(kept: Sequence[Sample], names: dict[str, list[str]], views: Views)
     column = {label: number for number, label in enumerate(labels)}
     named = [label for label in sorted(names) for _name in names[label]]
     owner = [column.get(s.label, -1) if not s.is_negative else -1 for s in kept] + [column[label] for label in named]
-    against = [(row, column[s.label]) for row, s in enumerate(kept) if s.is_negative and s.label in column]
     space = Space.fit(views, len(named))
-    targets = np.full((len(views), len(labels)), -1 / len(labels), np.float32)
+    learned = [row for row in range(len(kept)) if owner[row] >= 0]
+    examples = np.bincount([owner[row] for row in learned], minlength=len(labels)).astype(np.int32)
+    targets = _targets(kept, owner, column)
+    coefficients, left_out = _solve(_kernel(space, views), targets, _ridge(owner, examples))
+    lines = Lines()
+    if len(learned) >= len(labels) > 1:
+        lines = _calibrate(left_out[learned], np.asarray([owner[row] for row in learned], np.int64))
+    keys = np.asarray([sample.key for sample in kept], np.int64)
+    unseen = [kept[row] for row in learned], left_out[learned]
+    return Model(labels, space, coefficients, np.asarray(owner, np.int32), examples, lines, keys, unseen)
+
+
+def _targets(kept: Sequence[Sample], owner: Sequence[int], column: dict[str, int]) -> Floats:
+    """n × k: one-hot minus the mean; the rows after the samples' are names. "Not about this" pulls one score down."""
+    targets = np.full((len(owner), len(column)), -1 / len(column), np.float32)
     positive = [row for row, label in enumerate(owner) if label >= 0]
     targets[positive, [owner[row] for row in positive]] += 1
-    for row, label in against:
-        targets[row] = 0
-        targets[row, label] = NEGATIVE_TARGET
-    kernel = _kernel(space, views)
-    learned = [row for row in range(len(kept)) if owner[row] >= 0]
-    kernel_max = _max_without_self(kernel, learned)
-    coefficients, left_out = _solve(kernel, targets)
-    examples = np.bincount([owner[row] for row in learned], minlength=len(labels)).astype(np.int32)
-    lines = Lines()
-    truth = np.asarray([owner[row] for row in learned], np.int64)
-    judged = [(kept[row], bool(left_out[row].argmax() == owner[row])) for row in learned]
-    if len(learned) >= len(labels) and len(labels) > 1:
-        lines = _calibrate(left_out[learned], truth, kernel_max, _nearest_without_self(space, learned))
-    return Model(labels, space, coefficients, np.asarray(owner, np.int32), examples, lines, judged)
+    targets[len(kept) :] *= NAME_TARGET
+    for row, sample in enumerate(kept):
+        if owner[row] < 0:
+            targets[row] = 0
+        if owner[row] < 0 and sample.label in column:
+            targets[row, column[sample.label]] = NEGATIVE_TARGET
+    return targets
+
+
+def _ridge(owner: Sequence[int], examples: NDArray[np.int32]) -> Floats:
+    """How loosely each row is held to its target: less so where a label has few."""
+    share = (examples + 1) / (examples.mean() + 1)
+    own = np.asarray(owner)
+    return np.asarray(RIDGE * np.where(own >= 0, share[own] ** BALANCE, 1.0), np.float32)
 
 
 def _kernel(space: Space, views: Views) -> Floats:
@@ -568,25 +599,5 @@ def _kernel(space: Space, views: Views) -> Floats:
     kernel = np.empty((len(views), len(views)), np.float32)
     for start in range(0, len(views), BLOCK):
         part = slice(start, start + BLOCK)
-        kernel[part] = space.similarity(space.output[part], space.pooled[part], views.grams[part])[0]
+        kernel[part] = space.similarity(space.rows[part], views.grams[part])
     return kernel
-
-
-def _max_without_self(kernel: Floats, rows: Sequence[int]) -> Floats:
-    found = np.empty(len(rows), np.float32)
-    for place, row in enumerate(rows):
-        line = kernel[row]
-        found[place] = max(line[:row].max(initial=0), line[row + 1 :].max(initial=0))
-    return found
-
-
-def _nearest_without_self(space: Space, rows: Sequence[int]) -> Floats:
-    """Highest cosine of the outputs with any other row."""
-    output = _unit(space.output)
-    found = np.empty(len(rows), np.float32)
-    for start in range(0, len(rows), BLOCK):
-        part = list(rows[start : start + BLOCK])
-        cosine = output[part] @ output.T
-        cosine[np.arange(len(part)), part] = -1
-        found[start : start + len(part)] = cosine.max(1)
-    return found

@@ -171,24 +171,20 @@ def _ask_the_desk(question: Question, reason: str, at: datetime) -> None:
 
 
 def _choose_topic(question: Question, at: datetime) -> bool:
-    choice = topics.choose(question.text, question.language)
+    choice = topics.choose(question.text)
+    said = {
+        "confidence": round(choice.confidence, 3),
+        "guesses": [str(guess) for guess in choice.guesses],
+        "model": choice.version,
+    }
     if choice.topic is None:
         question.topic_confidence = choice.confidence
         question.mark_triage(choice.guesses, duty.next_hearing(at))
-        guesses = [str(guess) for guess in choice.guesses]
-        event = record(question, "triage", confidence=round(choice.confidence, 3), guesses=guesses)
+        event = record(question, "triage", **said)
         duty.tell(question, "question_needs_a_topic", occasion=event.pk)
         return False
     question.mark_routing(choice.topic, confidence=choice.confidence, chosen_by="examples", at=at)
-    confidence = round(choice.confidence, 3)
-    record(
-        question,
-        "topic_chosen",
-        topic=choice.topic.slug,
-        by="examples",
-        confidence=confidence,
-        model=choice.version,
-    )
+    record(question, "topic_chosen", topic=choice.topic.slug, by="examples", **said)
     rounds.adopt_promise(question, choice.topic)
     return True
 
