@@ -25,7 +25,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin, TabularInline
-from unfold.decorators import display
+from unfold.decorators import action, display
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
 
 from backend import clock
@@ -33,10 +33,10 @@ from backend.errors import Refusal
 from notifications.admin import LookOnly
 from notifications.models import Delivery, Notification
 from people.models import Language, Person, Role
-from questions import after, desk, duty, handover, words
+from questions import after, desk, duty, handover, topics, words
 from questions import workload_admin as workload_admin  # registers its page
 from questions.masking import masked
-from questions.models import Answer, Assignment, Event, Expertise, Question, Topic, TopicExample
+from questions.models import Answer, Assignment, Event, Expertise, Question, Topic, TopicExample, TopicModel
 
 EVENTS_SHOWN = 500
 SOON_SHARE = 0.25  # of the promise: with less time left its clock turns orange
@@ -209,6 +209,10 @@ class TopicAdmin(ModelAdmin):
         rows: QuerySet[Topic] = super().get_queryset(request)
         return rows.annotate(n_experts=count_of(may_be_asked), n_examples=count_of(TopicExample.objects))
 
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        super().save_related(request, form, formsets, change)
+        topics.labels_changed()  # names, descriptions and examples are what the choice of topics learns from
+
     @display(description=_("experts"), ordering="n_experts", label={"0": "danger"})
     def experts(self, topic: Topic) -> str:
         return str(topic.n_experts)  # type: ignore[attr-defined]
@@ -216,6 +220,41 @@ class TopicAdmin(ModelAdmin):
     @display(description=_("examples"), ordering="n_examples", label={"0": "danger"})
     def examples(self, topic: Topic) -> str:
         return str(topic.n_examples)  # type: ignore[attr-defined]
+
+
+@admin.register(TopicModel)
+class TopicModelAdmin(LookOnly):
+    """The versions of what chooses topics: the newest in use chooses. An administrator may go back to another one."""
+
+    list_display = ("version", "trained_at", "examples", "share_right", "share_before", "is_active")
+    ordering = ("-version",)
+    actions = ("use_selected",)
+    fields = ("version", "trained_at", "examples", "share_right", "share_before", "is_active")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[TopicModel]:
+        rows: QuerySet[TopicModel] = super().get_queryset(request).defer("data")
+        return rows
+
+    def has_use_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return bool(request.user.has_role(Role.ADMINISTRATOR))  # type: ignore[union-attr]
+
+    @display(description=_("right on examples it had not seen"), ordering="accuracy")
+    def share_right(self, row: TopicModel) -> str:
+        return f"{row.accuracy:.1%}"
+
+    @display(description=_("the version before it"), ordering="previous_accuracy")
+    def share_before(self, row: TopicModel) -> str:
+        return "" if row.previous_accuracy is None else f"{row.previous_accuracy:.1%}"
+
+    @action(description=_("Use this version and none newer"), permissions=["use"])
+    def use_selected(self, request: HttpRequest, rows: QuerySet[TopicModel]) -> None:
+        chosen = list(rows)
+        if len(chosen) != 1:
+            self.message_user(request, _now("Choose one version."), messages.ERROR)
+            return
+        topics.use(chosen[0].version)
+        self.log_change(request, chosen[0], "use")
+        self.message_user(request, _now("Version %(n)s chooses topics now.") % {"n": chosen[0].version}, messages.SUCCESS)
 
 
 # --- questions -------------------------------------------------------------------------------------------------------

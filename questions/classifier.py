@@ -457,6 +457,11 @@ class Model:
     def predict_views(self, views: Views) -> list[Prediction]:
         if self.space is None or not self.labels:
             return [Prediction([], 0.0, False, 0.0) for _text in range(len(views))]
+        parts = range(0, len(views), BLOCK)
+        return [one for start in parts for one in self._part(views.take(range(len(views))[start : start + BLOCK]))]
+
+    def _part(self, views: Views) -> list[Prediction]:
+        assert self.space is not None  # noqa: S101 — predict_views has seen to it
         similarity = self.space.similarity(self.space.place(views), views.grams)
         scores = similarity @ self.coefficients
         known, closest, twins = knownness(scores), similarity.max(1), similarity.argmax(1)

@@ -37,9 +37,12 @@ def not_about(question: Question) -> None:
     """Who knows the topic says that this is not about it."""
     if question.is_confidential or question.topic is None:
         return
+    text = masked(question.text)
+    learned = TopicExample.objects.filter(topic=question.topic, text=text, is_counter_example=False)
+    learned.exclude(source=TopicExample.Source.GIVEN).delete()
     TopicExample.objects.get_or_create(
         topic=question.topic,
-        text=masked(question.text),
+        text=text,
         is_counter_example=True,
         defaults={"language": question.language, "source": TopicExample.Source.DECLINED},
     )
