@@ -53,7 +53,7 @@ spec: .venv/.run .venv/.words  ## write mobile_api_spec/openapi.json anew
 	$(PY) manage.py openapi
 
 words: .venv/.dev  ## collect texts for translation into backend/locale
-	$(PY) -m babel.messages.frontend --quiet extract -F backend/locale/babel.cfg --no-location --omit-header -k gettext_lazy -o backend/locale/django.pot .
+	$(PY) -m babel.messages.frontend --quiet extract -F backend/locale/babel.cfg --no-location --omit-header -k gettext_lazy -k _now -o backend/locale/django.pot .
 	$(PY) -m babel.messages.frontend --quiet update -i backend/locale/django.pot -d backend/locale -D django -l nl --no-fuzzy-matching --ignore-pot-creation-date --ignore-obsolete
 	@rm backend/locale/django.pot
 

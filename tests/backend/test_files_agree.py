@@ -73,7 +73,7 @@ def _singular(message: Any) -> list[str]:
 def _keywords() -> dict[str, Any]:
     from babel.messages.extract import DEFAULT_KEYWORDS
 
-    return {**DEFAULT_KEYWORDS, "gettext_lazy": None}
+    return {**DEFAULT_KEYWORDS, "gettext_lazy": None, "_now": None}
 
 
 def _ours(folder: str) -> bool:
