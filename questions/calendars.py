@@ -1,8 +1,8 @@
 """Working-time arithmetic: people's weeks, the company's calendars, and when a promise is due.
 
-A slot is wall time on a weekday, in minutes from its local midnight; it may run past 24:00 into the next day. On the days
-the clocks change it is shorter or longer in elapsed time, as it is for who works it: a wall time that does not exist is the
-moment the clocks jump, and of one that happens twice a slot begins at the first and ends at the second. A closed day
+A slot is wall time on a weekday, in minutes from its local midnight; it may run past 24:00 into the next day. It is open
+exactly while the clock on the wall shows a time within a slot: on the days the clocks change a slot is shorter or longer,
+as it is for who works it; an hour that is skipped is no time, and one that happens twice is open twice. A closed day
 (holiday, closure) is closed from local midnight to local midnight, also for a slot that began the evening before.
 All results are UTC and exact to the microsecond; nothing here reads a clock or a database.
 """
@@ -19,6 +19,8 @@ import holidays
 HORIZON = timedelta(days=35)  # how far ahead people's weeks are looked through
 FAR_HORIZON = timedelta(days=400)  # and the company's: a promise of working hours may cross a long closure
 DAY_MINUTES = 24 * 60
+DAY = timedelta(days=1)
+MOMENT = timedelta(microseconds=1)
 OFFICE_WEEK = tuple((weekday, 9 * 60, 17 * 60 + 30) for weekday in range(5))  # for people HR gave no hours
 NEVER_OPEN = "the calendar has no opening time"
 
@@ -72,14 +74,32 @@ class _Hours:
         return known
 
     def _work_out(self, ordinal: int) -> tuple[Span, ...]:
-        pieces = self.pieces[(ordinal - 1) % 7]  # ordinal 1 was a Monday
-        if not pieces or self._is_closed(ordinal):
-            return ()
-        day, zone = date.fromordinal(ordinal), self.week.zone
-        found = [(_instant(day, begin, zone, fold=0), _instant(day, end, zone, fold=1)) for begin, end in pieces]
-        return tuple((begin, end) for begin, end in found if begin < end)
+        zone = self.week.zone
+        begin, end = _midnight(ordinal, zone), _midnight(ordinal + 1, zone)
+        spans: list[Span] = []
+        for part_begin, part_end, ahead in _parts(begin, end, zone):
+            for opens, closes in self._on_the_wall(part_begin + ahead, part_end + ahead):
+                if spans and spans[-1][1] == opens - ahead:
+                    spans[-1] = (spans[-1][0], closes - ahead)
+                else:
+                    spans.append((opens - ahead, closes - ahead))
+        return tuple(spans)
+
+    def _on_the_wall(self, begin: datetime, end: datetime) -> Iterator[Span]:
+        """Opening spans between two wall times. They are written as UTC, so that they can be counted with."""
+        ordinal = begin.toordinal()
+        while begin < end:
+            midnight = datetime.fromordinal(ordinal).replace(tzinfo=UTC)
+            if not self._is_closed(ordinal):
+                for opens, closes in self.pieces[(ordinal - 1) % 7]:  # ordinal 1 was a Monday
+                    first, last = max(midnight + opens, begin), min(midnight + closes, end)
+                    if first < last:
+                        yield first, last
+            begin, ordinal = midnight + DAY, ordinal + 1
 
     def _is_closed(self, ordinal: int) -> bool:
+        if not self.week.closed and not self.week.country:
+            return False
         day = date.fromordinal(ordinal)
         if any(first <= day <= last for first, last in self.week.closed):
             return True
@@ -87,8 +107,8 @@ class _Hours:
         return bool(country) and ordinal in _national_holidays(country, self.week.subdivision, day.year)
 
 
-def _pieces(slots: tuple[Slot, ...], weekday: int) -> list[tuple[int, int]]:
-    """What is open on this weekday in minutes 0 to 1440: its own slots, the evening before's overhang, merged."""
+def _pieces(slots: tuple[Slot, ...], weekday: int) -> list[tuple[timedelta, timedelta]]:
+    """What is open on this weekday, from its midnight: its own slots and the evening before's overhang, merged."""
     own = [(begin, min(end, DAY_MINUTES)) for day, begin, end in slots if day == weekday]
     over = [(0, end - DAY_MINUTES) for day, _begin, end in slots if day == (weekday - 1) % 7 and end > DAY_MINUTES]
     merged: list[tuple[int, int]] = []
@@ -97,27 +117,43 @@ def _pieces(slots: tuple[Slot, ...], weekday: int) -> list[tuple[int, int]]:
             merged[-1] = (merged[-1][0], max(merged[-1][1], end))
         else:
             merged.append((begin, end))
-    return merged
+    return [(timedelta(minutes=begin), timedelta(minutes=end)) for begin, end in merged]
 
 
-def _instant(day: date, minute: int, zone: ZoneInfo, *, fold: int) -> datetime:
-    """A wall time as UTC; one that the clocks skip is the moment they jump."""
-    days, rest = divmod(minute, DAY_MINUTES)
-    wall = datetime.combine(day + timedelta(days=days), datetime.min.time()) + timedelta(minutes=rest)
-    found = wall.replace(tzinfo=zone, fold=fold).astimezone(UTC)
-    if found.astimezone(zone).replace(tzinfo=None) == wall:
-        return found
-    early, late = (wall.replace(tzinfo=zone, fold=side).astimezone(UTC) for side in (1, 0))
-    before = early.astimezone(zone).utcoffset()
-    while late - early > timedelta(seconds=1):
+def _midnight(ordinal: int, zone: ZoneInfo) -> datetime:
+    """When this local day begins, UTC. A day that the zone skipped begins and ends at once."""
+    return datetime.fromordinal(ordinal).replace(tzinfo=zone).astimezone(UTC)
+
+
+def _parts(begin: datetime, end: datetime, zone: ZoneInfo) -> Iterator[tuple[datetime, datetime, timedelta]]:
+    """The stretch cut where the clocks change (at most once a day): (from, until, how far the wall is ahead of UTC)."""
+    if begin >= end:
+        return
+    before, after = _ahead(begin, zone), _ahead(end - MOMENT, zone)
+    if before == after:
+        yield begin, end, before
+        return
+    early, late = begin, end - MOMENT  # the change lies after the one and not after the other
+    while late - early > MOMENT:
         middle = early + (late - early) // 2
-        early, late = (middle, late) if middle.astimezone(zone).utcoffset() == before else (early, middle)
-    return late.replace(microsecond=0)
+        early, late = (middle, late) if _ahead(middle, zone) == before else (early, middle)
+    yield begin, late, before
+    yield late, end, after
+
+
+def _ahead(at: datetime, zone: ZoneInfo) -> timedelta:
+    return at.astimezone(zone).utcoffset() or timedelta(0)
 
 
 @lru_cache(maxsize=2048)
 def _hours_of(pattern: Week) -> _Hours:
     return _Hours(pattern)
+
+
+def forget() -> None:
+    """Work every day out anew."""
+    _hours_of.cache_clear()
+    _national_holidays.cache_clear()
 
 
 # --- spans of a week -------------------------------------------------------------------------------------------------

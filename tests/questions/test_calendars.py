@@ -57,10 +57,57 @@ def test_a_wall_time_that_the_clocks_skip_is_the_moment_they_jump() -> None:
     assert calendars.next_open(week, local("2026-03-29T00:00")) == (local("2026-03-29T03:00"), local("2026-03-29T03:10"))
 
 
-def test_a_wall_time_that_happens_twice_is_open_both_times() -> None:
+def test_a_wall_time_that_happens_twice_is_open_both_times_and_closed_between() -> None:
     week = Week(AMSTERDAM, ((6, 120, 150),))  # Sunday 2:00 to 2:30, on 25 October twice
-    begin, end = datetime(2026, 10, 25, 0, 0, tzinfo=UTC), datetime(2026, 10, 25, 1, 30, tzinfo=UTC)
-    assert calendars.next_open(week, local("2026-10-25T00:00")) == (begin, end)
+    night = datetime(2026, 10, 25, 0, 0, tzinfo=UTC)
+    found = list(calendars.spans(week, night - H, night + 5 * H))
+    assert found == [(night, night + H / 2), (night + H, night + 1.5 * H)]
+
+
+@pytest.mark.parametrize("zone", ["America/Havana", "Atlantic/Azores", "Africa/Cairo", "Asia/Beirut", "America/Nuuk"])
+def test_round_the_clock_counts_no_hour_twice_where_the_clocks_change_at_midnight(zone: str) -> None:
+    week = Week(ZoneInfo(zone), tuple((day, 0, 1440) for day in range(7)))
+    start = datetime(2026, 1, 1, tzinfo=UTC)
+    for day in range(0, 730, 3):
+        begins = start + timedelta(days=day)
+        assert calendars.add_working_time(week, begins, 96 * H) == begins + 96 * H
+
+
+def test_the_first_hour_of_a_day_that_happens_twice_is_worked_twice() -> None:
+    havana = ZoneInfo("America/Havana")
+    week = Week(havana, ((6, 0, 60),))  # Sunday 0:00 to 1:00; on 1 November the clocks go back from 1:00 to 0:00
+    begin = datetime(2026, 11, 1, 4, 0, tzinfo=UTC)
+    assert calendars.next_open(week, begin - H) == (begin, begin + 2 * H)
+
+
+def test_a_midnight_that_the_clocks_skip_begins_the_day_when_they_jump() -> None:
+    cairo = ZoneInfo("Africa/Cairo")
+    week = Week(cairo, ((4, 0, 120),))  # Friday 0:00 to 2:00; on 24 April 2026 the clocks jump from 0:00 to 1:00
+    begin = datetime(2026, 4, 23, 22, 0, tzinfo=UTC)
+    assert calendars.next_open(week, begin - 12 * H) == (begin, begin + H)
+
+
+def test_half_an_hour_of_daylight_saving_is_half_an_hour() -> None:
+    week = Week(ZoneInfo("Australia/Lord_Howe"), ((5, 1320, 1800),))  # Saturday 22:00 to Sunday 6:00
+    back, forward = local("2026-04-04T22:00", week.zone), local("2026-10-03T22:00", week.zone)
+    assert calendars.working_time_between(week, back, back + 24 * H) == 8.5 * H
+    assert calendars.working_time_between(week, forward, forward + 24 * H) == 7.5 * H
+
+
+def test_a_day_that_the_zone_skipped_is_no_working_day() -> None:
+    apia = ZoneInfo("Pacific/Apia")
+    week = Week(apia)  # Friday 30 December 2011 did not happen there
+    assert working(week, "2011-12-29T16:30", 2) == local("2012-01-02T10:00", apia)
+    always = Week(apia, tuple((day, 0, 1440) for day in range(7)))
+    assert working(always, "2011-12-29T12:00", 24) == local("2011-12-31T12:00", apia)
+
+
+def test_the_clocks_of_ramadan_count_both_ways() -> None:
+    """Casablanca goes back an hour for Ramadan (15 February 2026, 3:00 to 2:00) and on again after it (22 March)."""
+    week = Week(ZoneInfo("Africa/Casablanca"), ((5, 1320, 1800),))
+    before, after = local("2026-02-14T22:00", week.zone), local("2026-03-21T22:00", week.zone)
+    assert calendars.working_time_between(week, before, before + 24 * H) == 9 * H
+    assert calendars.working_time_between(week, after, after + 24 * H) == 7 * H
 
 
 @pytest.mark.parametrize("zone", ["Asia/Kathmandu", "America/St_Johns", "Pacific/Apia", "Australia/Lord_Howe"])
