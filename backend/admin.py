@@ -15,7 +15,7 @@ from notifications.admin import Trouble
 from notifications.models import Delivery, InboundMessage, Notification
 from people.models import Person
 from questions.admin import standing
-from questions.models import Question, Topic
+from questions.models import Calendar, Question, Topic
 
 # Roles and contact points come from HR: the libraries' own groups and addresses are not used.
 admin.site.unregister([Group, EmailAddress])
@@ -24,6 +24,7 @@ admin.site.index_title = _("Start")
 MENU = (
     (Question, _("Questions"), "forum", ""),
     (Topic, _("Topics"), "category", ""),
+    (Calendar, _("Calendars"), "calendar_month", ""),
     (Person, _("People"), "groups", ""),
     (Notification, _("Nobody reached"), "notifications_off", "?state__exact=exhausted"),
     (Delivery, _("Deliveries"), "outgoing_mail", ""),

@@ -30,6 +30,7 @@ def timetable(sender: Celery, **_: object) -> None:
     sender.add_periodic_task(
         300, sender.signature("questions.tasks.refresh_forecasts"), name="questions.tasks.refresh_forecasts"
     )
+    sender.add_periodic_task(300, sender.signature("questions.tasks.adopt_policies"), name="questions.tasks.adopt_policies")
     sender.add_periodic_task(300, sender.signature("questions.tasks.train_topics"), name="questions.tasks.train_topics")
     sender.add_periodic_task(3600, sender.signature("notifications.tasks.purge"), name="notifications.tasks.purge")
     sender.add_periodic_task(3600, sender.signature("questions.tasks.purge"), name="questions.tasks.purge")

@@ -33,7 +33,7 @@ from backend.errors import Refusal
 from notifications.admin import LookOnly
 from notifications.models import Delivery, Notification
 from people.models import Language, Person, Role
-from questions import after, desk, duty, handover, topics, words
+from questions import after, calendar_admin, desk, duty, handover, rounds, topics, words
 from questions import workload_admin as workload_admin  # registers its page
 from questions.masking import masked
 from questions.models import Answer, Assignment, Event, Expertise, Question, Topic, TopicExample, TopicModel
@@ -63,6 +63,7 @@ EVENT_NAMES = {
     "desk_told": _("duty desk told"),
     "moved": _("moved to somebody else"),
     "breached": _("promise broken"),
+    "promise_changed": _("promise changed"),
     "answered": _("answered"),
     "answer_refused": _("an answer came too late"),
     "relayed": _("passed on to the friend"),
@@ -181,8 +182,26 @@ def count_of(rows: Any) -> Coalesce:
     return Coalesce(Subquery(of_topic), 0)
 
 
+class TopicForm(forms.ModelForm):  # type: ignore[type-arg]
+    class Meta:
+        model = Topic
+        fields = "__all__"  # noqa: DJ007 — the page names them
+
+    def clean(self) -> Any:
+        """A promise that its calendar could never keep is refused."""
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        calendar, hours = cleaned.get("calendar"), cleaned.get("promise_hours")
+        if calendar and hours:
+            try:
+                calendar_admin.refuse_never_due(rounds.week_of(calendar), hours)
+            except forms.ValidationError as refusal:
+                self.add_error("calendar", refusal)
+        return cleaned
+
+
 @admin.register(Topic)
 class TopicAdmin(ModelAdmin):
+    form = TopicForm
     list_display = ("name_nl", "name_en", "mail_key", "experts", "examples", "promise_hours", "lead", "is_active")
     list_filter = ("is_active",)
     list_select_related = ("lead",)
@@ -193,7 +212,7 @@ class TopicAdmin(ModelAdmin):
     fields = (
         ("name_nl", "name_en"),
         ("slug", "mail_key"),
-        ("promise_hours", "is_active"),
+        ("promise_hours", "calendar", "is_active"),
         "lead",
         "description_nl",
         "description_en",
@@ -212,6 +231,10 @@ class TopicAdmin(ModelAdmin):
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         super().save_related(request, form, formsets, change)
         topics.labels_changed()  # names, descriptions and examples are what the choice of topics learns from
+    def save_model(self, request: HttpRequest, obj: Topic, form: Any, change: bool) -> None:  # noqa: FBT001
+        super().save_model(request, obj, form, change)
+        if change and not {"promise_hours", "calendar"}.isdisjoint(form.changed_data):
+            calendar_admin.follow()
 
     @display(description=_("experts"), ordering="n_experts", label={"0": "danger"})
     def experts(self, topic: Topic) -> str:

@@ -7,6 +7,7 @@ as it is for who works it; an hour that is skipped is no time, and one that happ
 All results are UTC and exact to the microsecond; nothing here reads a clock or a database.
 """
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
@@ -236,6 +237,26 @@ def due_at(policy: Policy, started_at: datetime, pauses: Sequence[Span] = ()) ->
     never open.
     """
     return moment_at_share(policy, started_at, Fraction(1), pauses)
+
+
+def counted_between(policy: Policy, start: datetime, until: datetime) -> timedelta:
+    """How much promised time lies between the two; nothing when `until` comes first."""
+    if policy.week is None:
+        return max(until - start, timedelta(0))
+    return working_time_between(policy.week, start, until)
+
+
+def key_of(policy: Policy, at: datetime) -> str:
+    """What tells two policies apart: "24h", or the hours with a digest of the calendar, holidays of this year and the next
+    included. It changes when due times may, also by a new edition of the holidays."""
+    hours = f"{policy.amount / timedelta(hours=1):g}h"
+    week = policy.week
+    if week is None:
+        return hours
+    years = (at.year, at.year + 1) if week.country else ()
+    free = [sorted(_national_holidays(week.country, week.subdivision, year)) for year in years]
+    facts = repr((week.zone.key, sorted(week.slots), sorted(week.closed), free))
+    return f"{hours}:{hashlib.sha256(facts.encode()).hexdigest()[:16]}"
 
 
 def moment_at_share(policy: Policy, started_at: datetime, share: Fraction, pauses: Sequence[Span] = ()) -> datetime:

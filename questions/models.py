@@ -9,9 +9,11 @@ from typing import Any, ClassVar
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
+from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models import Case, F, Q, Value, When
 from django.db.models.functions import Greatest
+from django.utils.translation import gettext_lazy as _
 
 from backend import clock
 from backend.ids import uuid7
@@ -86,12 +88,13 @@ class Topic(models.Model):
     description_nl = models.TextField(blank=True)
     description_en = models.TextField(blank=True)
     lead = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="leads")
-    promise_hours = models.PositiveSmallIntegerField(default=24)
+    promise_hours = models.PositiveSmallIntegerField(default=24, validators=[MinValueValidator(1)])
     calendar = models.ForeignKey(
-        Calendar, models.PROTECT, null=True, blank=True, related_name="topics"
+        Calendar, models.PROTECT, null=True, blank=True, related_name="topics", verbose_name=_("working hours of")
     )  # the hours are its working hours; without one they are elapsed hours
     needs_approval = models.BooleanField(default=False)  # a second pair of eyes before an answer leaves
-    expected_at = models.DateTimeField(null=True, blank=True)  # when somebody who asks at `forecast_at` has an answer
+    expected_at = models.DateTimeField(null=True, blank=True)  # when somebody who asks at `forecast_at` has an answer …
+    expected_by_desk_at = models.DateTimeField(null=True, blank=True)  # … and when the desk must find the topic first
     forecast_at = models.DateTimeField(null=True, blank=True)
     is_active = models.BooleanField(default=True)
 
@@ -463,6 +466,9 @@ class Round(models.Model):
     due_at = models.DateTimeField()
     hours = models.PositiveSmallIntegerField(default=24)  # the policy it runs under
     calendar = models.ForeignKey(Calendar, models.PROTECT, null=True, blank=True, related_name="+")
+    policy_key = models.CharField(max_length=32, default="", blank=True)  # calendars.key_of: differs from what the topic
+    # promises now while a change of policy or calendar has not reached this round
+    unpaused_due_at = models.DateTimeField(null=True, blank=True)  # when it would be due had nobody waited for the asker
     steps_at = ArrayField(models.DateTimeField(), size=3, default=list)  # ½, ¾ and 9⁄10 of the promised time
     paused_at = models.DateTimeField(null=True, blank=True)  # waits for the asker since then; the pauses stand in Events
     verdict = models.CharField(max_length=8, choices=Verdict, default="", blank=True)

@@ -4,7 +4,9 @@
 sweep compares and does not calculate.
 """
 
+import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from fractions import Fraction
 from uuid import UUID
@@ -12,15 +14,20 @@ from zoneinfo import ZoneInfo
 
 from django.db import transaction
 
+from backend import clock
 from backend.ids import uuid7
 from questions import calendars
 from questions.calendars import Policy, Span, Week
 from questions.models import Calendar, Event, Question, Round, Topic, record
 
+log = logging.getLogger(__name__)
+
 USUAL_HOURS = 24  # until a topic that promises something else is known
 SHARES = (Fraction(1, 2), Fraction(3, 4), Fraction(9, 10))  # of the promised time that has passed; the last step is its end
 REMIND, SWARM, DESK, BREACH = 1, 2, 3, 4  # `steps_done` after each
 NAMES = {REMIND: "reminded", SWARM: "swarmed", DESK: "desk_told", BREACH: "breached"}
+POLICY_FIELDS = ("hours", "calendar", "policy_key")
+LAST_HOUR = timedelta(hours=1)  # a change of policy leaves this much of a running promise, if there was as much
 PAUSED, RESUMED = "paused", "resumed"  # the Events that pauses are derived from
 
 
@@ -54,16 +61,25 @@ def step_at(round_: Round, step: int) -> datetime:
 
 
 def policy_of(round_: Round) -> Policy:
-    return Policy(timedelta(hours=round_.hours), week_of(round_.calendar) if round_.calendar else None)
+    """The policy it runs under."""
+    return _policy(round_.hours, round_.calendar)
+
+
+def promised_by(topic: Topic | None) -> Policy:
+    """What a question on this topic is promised; the usual hours while its topic is unknown."""
+    return _policy(topic.promise_hours, topic.calendar) if topic else _policy(USUAL_HOURS, None)
+
+
+def _policy(hours: int, calendar: Calendar | None) -> Policy:
+    return Policy(timedelta(hours=hours), week_of(calendar) if calendar else None)
 
 
 def week_of(calendar: Calendar) -> Week:
     """The company's working time, from its rows."""
-    slots = calendar.slots.values_list("weekday", "starts_minute", "ends_minute")
     return Week(
         ZoneInfo(calendar.time_zone),
-        tuple(slots),
-        closed=tuple(calendar.closures.values_list("first_day", "last_day")),
+        tuple(calendar.slots.order_by("weekday", "starts_minute").values_list("weekday", "starts_minute", "ends_minute")),
+        closed=tuple(calendar.closures.order_by("first_day", "last_day").values_list("first_day", "last_day")),
         country=calendar.country,
         subdivision=calendar.subdivision,
     )
@@ -72,6 +88,7 @@ def week_of(calendar: Calendar) -> Week:
 def new_round(question: Question, number: int, started_at: datetime) -> Round:
     """A promise that starts at `started_at`, not saved yet."""
     topic = question.topic
+    policy = promised_by(topic)
     round_ = Round(
         id=uuid7(),
         question=question,
@@ -79,10 +96,22 @@ def new_round(question: Question, number: int, started_at: datetime) -> Round:
         started_at=started_at,
         hours=topic.promise_hours if topic else USUAL_HOURS,
         calendar=topic.calendar if topic else None,
+        policy_key=calendars.key_of(policy, started_at),
     )
-    round_.steps_at, round_.due_at = plan(policy_of(round_), started_at)
+    round_.steps_at, round_.due_at = _plan(policy, started_at)
+    round_.unpaused_due_at = round_.due_at
     round_.next_step_at = step_at(round_, REMIND)
     return round_
+
+
+def _plan(policy: Policy, started_at: datetime, pauses: Sequence[Span] = ()) -> tuple[list[datetime], datetime]:
+    """As `plan`; under a calendar that never opens elapsed hours count. The back office refuses such a calendar, and when
+    one comes about all the same no question may be lost for it."""
+    try:
+        return plan(policy, started_at, pauses)
+    except ValueError:
+        log.error("the calendar of a promise never opens: elapsed hours count instead")  # noqa: TRY400 — no trace needed
+        return plan(replace(policy, week=None), started_at, pauses)
 
 
 def pauses_of(round_: Round) -> list[Span]:
@@ -117,45 +146,56 @@ def resume(question: Question, at: datetime) -> None:
     if round_.paused_at is None:
         return
     record(question, RESUMED, at=at, round=round_.number)
-    round_.paused_at = None
-    _replan(round_)
+    since, round_.paused_at = round_.paused_at, None
+    _replan(round_, policy_of(round_), since=since, at=at)
 
 
-def _replan(round_: Round) -> None:
-    """Work the times out anew. A step that lies in the past now is due at once: the sweep records or speaks it."""
-    round_.steps_at, round_.due_at = plan(policy_of(round_), round_.started_at, pauses_of(round_))
+def _replan(round_: Round, policy: Policy, *, since: datetime, at: datetime) -> None:
+    """Work the times out anew; what stood between `since` and the due time, or an hour of it, is still there from `at` on.
+
+    A step that lies in the past now is due at once: the sweep records it, and speaks the highest.
+    """
+    pauses = pauses_of(round_)
+    steps, due_at = _plan(policy, round_.started_at, pauses)
+    left = min(LAST_HOUR, calendars.counted_between(policy, since, round_.due_at))
+    _steps, earliest = _plan(Policy(left, policy.week), at)
+    round_.steps_at, round_.due_at = steps, max(due_at, earliest)
+    round_.unpaused_due_at = _plan(policy, round_.started_at)[1] if pauses else round_.due_at
     if not round_.paused_at:
         round_.next_step_at = step_at(round_, round_.steps_done + 1)
-    round_.save(update_fields=["hours", "calendar", "steps_at", "due_at", "paused_at", "next_step_at"])
+    round_.save(update_fields=[*POLICY_FIELDS, "steps_at", "due_at", "unpaused_due_at", "paused_at", "next_step_at"])
 
 
 def adopt_promise(question: Question, topic: Topic) -> None:
     """The running promise becomes the topic's: the topic is known now, or its policy or calendar changed.
 
-    Pauses stay; a breach that happened stays. Needs the lock.
+    Pauses stay. A breach that happened stays, also one that no sweep has recorded yet, and a change breaks no promise by
+    itself: at least an hour is left of it, unless less was left before. Needs the lock.
     """
-    round_ = question.current_round
-    if round_.verdict or round_.is_answered:
+    round_, policy = question.current_round, promised_by(topic)
+    now = clock.now()
+    since = round_.paused_at or now
+    key = calendars.key_of(policy, now)
+    if round_.verdict or round_.is_answered or since > round_.due_at or round_.policy_key == key:
         return
-    before = round_.due_at
-    round_.hours, round_.calendar = topic.promise_hours, topic.calendar
-    steps, due_at = plan(policy_of(round_), round_.started_at, pauses_of(round_))
-    if (due_at, steps) == (before, list(round_.steps_at)):
-        return
-    _replan(round_)
-    record(question, "promise_changed", before=before.isoformat(), after=round_.due_at.isoformat(), topic=topic.slug)
+    before, steps_before = round_.due_at, list(round_.steps_at)
+    round_.hours, round_.calendar, round_.policy_key = topic.promise_hours, topic.calendar, key
+    _replan(round_, policy, since=since, at=since)
+    if (before, steps_before) != (round_.due_at, round_.steps_at):
+        record(question, "promise_changed", before=before.isoformat(), after=round_.due_at.isoformat(), topic=topic.slug)
 
 
-def open_round_ids(topic: Topic) -> list[UUID]:
-    """Questions of this topic whose promise runs: the ones a change of policy reaches."""
+def behind(topic: Topic) -> list[UUID]:
+    """Questions of this topic whose running promise is not the one the topic makes now: its policy or calendar changed."""
+    key = calendars.key_of(promised_by(topic), clock.now())
     rows = Question.objects.filter(topic=topic, state__in=Question.UNANSWERED, current_round__verdict="")
-    return list(rows.values_list("pk", flat=True))
+    return list(rows.exclude(current_round__policy_key=key).values_list("pk", flat=True))
 
 
 @transaction.atomic
-def follow_topic(question_id: UUID, topic: Topic) -> None:
+def follow_topic(question_id: UUID) -> None:
     """The topic's policy or calendar changed: this question's running promise follows."""
-    rows = Question.objects.select_for_update(of=("self",)).select_related("current_round", "topic")
+    rows = Question.objects.select_for_update(of=("self",)).select_related("current_round", "topic__calendar")
     question = rows.get(pk=question_id)
-    if question.topic_id == topic.pk and question.is_unanswered:
-        adopt_promise(question, topic)
+    if question.topic is not None and question.is_unanswered:
+        adopt_promise(question, question.topic)

@@ -72,10 +72,11 @@ def refresh_forecasts() -> None:
 
 
 @shared_task
-def adopt_policy(topic_id: str) -> None:
-    """The topic's promise or its calendar changed: the promises that run follow."""
-    topic = Topic.objects.select_related("calendar").get(pk=topic_id)
-    _each(rounds.open_round_ids(topic), lambda pk: rounds.follow_topic(pk, topic))
+def adopt_policies() -> None:
+    """A topic's promise or a calendar changed: the promises that run follow. Also finds what no ring told of: a new edition
+    of the holidays, a row changed past the back office."""
+    for topic in Topic.objects.select_related("calendar"):
+        _each(rounds.behind(topic), rounds.follow_topic)
 
 
 @shared_task
