@@ -1,11 +1,13 @@
 """Once an answer is out: to the asker, to the friend, reminders to pass it on, the rating, corrections, the end."""
 
+import logging
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import CharField, Exists, F, OuterRef, Value
+from django.db.models.functions import Cast, Concat
 from django.utils.translation import gettext as _
 
 from backend import clock
@@ -16,6 +18,8 @@ from notifications.notify import notify
 from people.models import Person
 from questions import intake, promise, rounds, routing, words
 from questions.models import Answer, FriendAddress, Question, record
+
+log = logging.getLogger(__name__)
 
 FRIEND_LIFETIME = timedelta(days=3)
 REMIND_AFTER = (timedelta(hours=24), timedelta(hours=72))  # an answer that was not passed on
@@ -125,14 +129,23 @@ def friend_key(answer_id: Any) -> str:
 
 def note_delivered(limit: int = 200) -> int:
     """Direct answers that have left for the friend: the question is delivered. Returns how many."""
+    key = Concat(Value("answer:"), Cast(OuterRef("pk"), CharField()), Value(":friend"))
+    left = Exists(Delivery.objects.filter(key=key, state__in=["sent", "delivered"]))
+    rows = Answer.objects.filter(left, state=Answer.State.RELEASED, question__state=Question.State.ANSWERED)
     moved = 0
-    rows = Question.objects.filter(state="answered", answer_mode="direct", friend_address__confirmed_at__isnull=False)
-    for question in rows[:limit]:
-        given = released(question)
-        sent = given and Delivery.objects.filter(key=friend_key(given.pk), state__in=["sent", "delivered"]).exists()
-        if sent and question.mark_delivered(clock.now() + UNRATED_KEPT):
-            record(question, "delivered")
-            moved += 1
+    for given in rows.filter(question__answer_mode="direct").select_related("question")[:limit]:
+        try:
+            moved += _mark_delivered(given.question)
+        except Exception:
+            log.exception("noting a delivery failed question=%s", given.question_id)
+    return moved
+
+
+@transaction.atomic
+def _mark_delivered(question: Question) -> bool:
+    moved = question.mark_delivered(clock.now() + UNRATED_KEPT)
+    if moved:
+        record(question, "delivered")
     return moved
 
 

@@ -6,6 +6,7 @@ step reached speaks, the skipped ones are recorded.
 """
 
 import logging
+import time
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -23,6 +24,8 @@ from questions.rounds import next_step as next_step  # part of what a promise is
 
 log = logging.getLogger(__name__)
 
+BATCH = 200
+TICK_SECONDS = 5.0
 SWARM_SIZE = 2
 LOOK_AGAIN = timedelta(seconds=30)
 BROKEN_ROW_PAUSE = timedelta(minutes=1)
@@ -34,16 +37,22 @@ def due_ids(limit: int) -> list[UUID]:
     return list(rows.values_list("pk", flat=True)[:limit])
 
 
-def run_due(limit: int = 500) -> int:
-    """One sweep; returns how many rounds were looked at. A row that breaks is put aside for a minute, the rest goes on."""
-    ids = due_ids(limit)
-    for round_id in ids:
+def run_due(limit: int = BATCH) -> int:
+    """One tick; returns how many rounds were looked at. A row that breaks is put aside for a minute, the rest goes on.
+
+    It ends when its seconds are over: after a long outage many ticks share the work, and none keeps others waiting.
+    """
+    ends, looked_at = time.monotonic() + TICK_SECONDS, 0
+    for round_id in due_ids(limit):
+        if time.monotonic() > ends:
+            break
+        looked_at += 1
         try:
             until_done(advance, round_id)
         except Exception:
             log.exception("promise step failed round=%s", round_id)
             Round.objects.filter(pk=round_id).update(next_step_at=clock.now() + BROKEN_ROW_PAUSE)
-    return len(ids)
+    return looked_at
 
 
 @transaction.atomic
@@ -75,12 +84,11 @@ def advance(round_id: UUID) -> None:
 
 def _answer_is_waiting(question: Question, round_: Round) -> bool:
     """A message that came in time and may carry the answer, not handled yet: then there is no breach to record so far."""
-    open_ = Assignment.objects.filter(question=question, round=round_, state__in=Assignment.OPEN)
-    experts = open_.values_list("expert", flat=True)
-    senders = Address.objects.filter(person__in=experts).values_list("value", flat=True)
-    items = [f"assignment:{pk}" for pk in open_.values_list("pk", flat=True)]
-    keys = ItemCode.objects.filter(item__in=items).values_list("reply_key", flat=True)
-    return inbound.waiting_before(round_.due_at, senders=senders, reply_keys=keys)
+    items = [f"assignment:{pk}" for pk in round_.assignments.values_list("pk", flat=True)]  # a lapsed one may answer too
+    items += [f"approval:{pk}" for pk in round_.answers.filter(state="draft").values_list("pk", flat=True)]
+    codes = ItemCode.objects.filter(item__in=[*items, duty.item(question)])
+    senders = Address.objects.filter(person__in=codes.values("person")).values_list("value", flat=True)
+    return inbound.waiting_before(round_.due_at, senders=senders, reply_keys=codes.values_list("reply_key", flat=True))
 
 
 def _do(question: Question, round_: Round, reached: int, now: datetime) -> None:

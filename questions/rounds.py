@@ -128,9 +128,16 @@ def pauses_of(round_: Round) -> list[Span]:
     return pauses
 
 
+def _running(question: Question) -> Round:
+    """The question's round as it is now. Read again although the question is locked: what came joined with a row that was
+    waited for is as old as the wait."""
+    question.current_round = Round.objects.select_related("calendar").get(pk=question.current_round_id)
+    return question.current_round
+
+
 def pause(question: Question, at: datetime) -> bool:
     """Stop the clock while the asker is asked: once a round, and never after a breach. Needs the lock."""
-    round_ = question.current_round
+    round_ = _running(question)
     had_one = Event.objects.filter(question=question, kind=PAUSED, data__round=round_.number).exists()
     if had_one or round_.verdict or at > round_.due_at:
         return False
@@ -142,7 +149,7 @@ def pause(question: Question, at: datetime) -> bool:
 
 def resume(question: Question, at: datetime) -> None:
     """The clock runs on; the due time moves by as much promised time as the pause held. Needs the lock."""
-    round_ = question.current_round
+    round_ = _running(question)
     if round_.paused_at is None:
         return
     record(question, RESUMED, at=at, round=round_.number)
@@ -172,7 +179,7 @@ def adopt_promise(question: Question, topic: Topic) -> None:
     Pauses stay. A breach that happened stays, also one that no sweep has recorded yet, and a change breaks no promise by
     itself: at least an hour is left of it, unless less was left before. Needs the lock.
     """
-    round_, policy = question.current_round, promised_by(topic)
+    round_, policy = _running(question), promised_by(topic)
     now = clock.now()
     since = round_.paused_at or now
     key = calendars.key_of(policy, now)

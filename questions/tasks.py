@@ -1,18 +1,22 @@
 """Celery's side: each task calls one function."""
 
 import logging
-from collections.abc import Callable, Iterable
+import time
+from collections.abc import Callable, Iterable, Iterator
 from uuid import UUID
 
 from celery import shared_task
+from django.db.models import Model
 
 from backend.retry import is_lost_race, until_done
 from questions import after, duty, expectation, experts, friends, promise, rounds, routing, topics
-from questions.models import Topic
+from questions.models import Assignment, Question, Topic
+from backend import clock
+from backend.ring import ring
 
 log = logging.getLogger(__name__)
 
-BATCH = 200
+BATCH = promise.BATCH
 
 
 def _each(ids: Iterable[UUID], act: Callable[[UUID], object], broken: Callable[[UUID], object] | None = None) -> None:
@@ -26,6 +30,27 @@ def _each(ids: Iterable[UUID], act: Callable[[UUID], object], broken: Callable[[
                 broken(pk)
 
 
+def _tick(task: str, ids: list[UUID]) -> Iterator[UUID]:
+    """As many of these due rows as one tick has time for. After a full batch the next tick is rung for at once."""
+    ends = time.monotonic() + promise.TICK_SECONDS
+    for pk in ids:
+        if time.monotonic() > ends:
+            return
+        yield pk
+    if len(ids) == BATCH:
+        ring(task)
+
+
+def _aside(model: type[Model], due: str) -> Callable[[UUID], object]:
+    """What keeps a broken row from being the first of every tick: its due time moves a minute on."""
+
+    def put_aside(pk: UUID) -> None:
+        rows = model._default_manager.filter(pk=pk, **{f"{due}__isnull": False})
+        rows.update(**{due: clock.now() + promise.BROKEN_ROW_PAUSE})
+
+    return put_aside
+
+
 @shared_task
 def route_one(question_id: str) -> None:
     _each([UUID(question_id)], routing.route, routing.put_aside)
@@ -34,8 +59,8 @@ def route_one(question_id: str) -> None:
 @shared_task
 def route_due() -> None:
     """Questions whose ring was lost, that wait for room, or that nobody could take so far."""
-    _each(experts.due_for_filling(BATCH), routing.fill)
-    _each(routing.due_ids(BATCH), routing.route, routing.put_aside)
+    _each(_tick("questions.tasks.route_due", experts.due_for_filling(BATCH)), routing.fill)
+    _each(_tick("questions.tasks.route_due", routing.due_ids(BATCH)), routing.route, routing.put_aside)
     after.note_delivered()
 
 
@@ -47,18 +72,21 @@ def fill_places(person_id: str) -> None:
 
 @shared_task
 def expire_offers() -> None:
-    _each(routing.due_offers(BATCH), routing.expire)
+    offers = _tick("questions.tasks.expire_offers", routing.due_offers(BATCH))
+    _each(offers, routing.expire, _aside(Assignment, "expires_at"))
 
 
 @shared_task
 def run_due_promises() -> None:
-    promise.run_due()
+    if promise.run_due(BATCH) == BATCH:
+        ring("questions.tasks.run_due_promises")
 
 
 @shared_task
 def follow_up() -> None:
-    _each(after.due_ids(BATCH), after.follow_up)
-    _each(duty.due_ids(BATCH), duty.tell_waiting)
+    task = "questions.tasks.follow_up"
+    _each(_tick(task, after.due_ids(BATCH)), after.follow_up, _aside(Question, "follow_up_at"))
+    _each(_tick(task, duty.due_ids(BATCH)), duty.tell_waiting, _aside(Question, "desk_due_at"))
 
 
 @shared_task

@@ -65,9 +65,11 @@ def due_ids(limit: int) -> list[UUID]:
 def waiting_before(at: datetime, *, senders: Iterable[str], reply_keys: Iterable[str]) -> bool:
     """Is a message from these senders or to these keys, received by `at`, not handled yet?
 
-    The promise asks this before it records a breach: an answer that waits in the queue came in time.
+    The promise asks this before it records a breach: an answer that waits in the queue came in time. Never for ever: a
+    message that cannot be handled is quarantined, and a held one waits a day for its sender's word.
     """
-    rows = InboundMessage.objects.filter(state__in=[State.RECEIVED, State.HELD], received_at__lte=at)
+    held = Q(state=State.HELD, received_at__gt=clock.now() - HELD_KEPT)
+    rows = InboundMessage.objects.filter(Q(state=State.RECEIVED) | held, received_at__lte=at)
     return rows.filter(Q(sender__in=list(senders)) | Q(reply_key__in=list(reply_keys))).exists()
 
 

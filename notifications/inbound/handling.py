@@ -33,6 +33,8 @@ def handle(message_id: UUID) -> None:
     try:
         with transaction.atomic():
             message = InboundMessage.objects.select_for_update().get(pk=message_id)
+            if message.attempts > inbound.ATTEMPTS_MAX:  # it took its worker along each time, so nobody could say so
+                raise RuntimeError("tried too often")
             if message.state == State.RECEIVED:
                 _settle(message, READ[message.channel](message))
     except Exception:
