@@ -1,5 +1,6 @@
 """The back office's front page and its menu."""
 
+from datetime import timedelta
 from typing import Any
 
 from allauth.account.models import EmailAddress
@@ -14,12 +15,16 @@ from backend import clock
 from notifications.admin import Trouble
 from notifications.models import Delivery, InboundMessage, Notification
 from people.models import Person
+from questions import reports
 from questions.admin import standing
 from questions.models import Calendar, Question, Topic
 
 # Roles and contact points come from HR: the libraries' own groups and addresses are not used.
 admin.site.unregister([Group, EmailAddress])
 admin.site.index_title = _("Start")
+
+KEPT_SHOWN = timedelta(weeks=4)
+KEPT_ROWS = 40
 
 MENU = (
     (Question, _("Questions"), "forum", ""),
@@ -56,7 +61,7 @@ def _is_here(here: str, path: str, query: str) -> bool:
 
 
 def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
-    """Five numbers, each leading to its rows. Three queries."""
+    """Five numbers, each leading to its rows, and how often the promise was kept. Four queries."""
     counts = {name: Count("pk", filter=condition) for name, condition in standing(clock.now()).items()}
     questions = Question.objects.filter(state__in=Question.UNANSWERED).aggregate(**counts)
     astray = Delivery.objects.filter(state__in=Trouble.STATES).count()
@@ -68,4 +73,10 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         (_("Not delivered, or unknown"), astray, _list(Delivery, "?trouble=yes"), True),
         (_("In quarantine"), quarantined, _list(InboundMessage, "?state__exact=quarantined"), True),
     ]
-    return {**context, "numbers": numbers}
+    at = clock.now()
+    kept = reports.kept_rates(at - KEPT_SHOWN, at + KEPT_SHOWN)[:KEPT_ROWS]
+    rows = [
+        (one.week, one.topic or "–", one.settled, round(100 * one.rate), round(100 * one.rate_without_pauses))
+        for one in kept
+    ]
+    return {**context, "numbers": numbers, "kept": rows}

@@ -27,6 +27,13 @@ def timetable(sender: Celery, **_: object) -> None:
     ):
         # A tick that nobody picked up in time is worth nothing: the next one does the same work.
         sender.add_periodic_task(every, sender.signature(name), name=name, expires=max(every * 2, 10))
+    pulse = settings.PULSE_SECONDS
+    sender.add_periodic_task(
+        pulse,
+        sender.signature("backend.tasks.keep_timetable"),
+        name="backend.tasks.keep_timetable",
+        expires=max(pulse * 2, 10),
+    )
     sender.add_periodic_task(
         300, sender.signature("questions.tasks.refresh_forecasts"), name="questions.tasks.refresh_forecasts"
     )

@@ -1,4 +1,4 @@
-"""The store behind `Idempotency-Key`. The code that uses it is in `backend/idempotency.py`."""
+"""The stores behind `Idempotency-Key` (`backend/idempotency.py`) and behind the processes' pulse (`backend/pulse.py`)."""
 
 from typing import ClassVar
 
@@ -22,3 +22,23 @@ class RequestKey(models.Model):
 
     def __str__(self) -> str:
         return self.key
+
+
+class Heartbeat(models.Model):
+    """When a kind of process last said that it lives: the youngest of its processes counts."""
+
+    name = models.CharField(max_length=20, primary_key=True)
+    at = models.DateTimeField()  # real time
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Incident(models.Model):
+    """Something stands still and the operator has been told. The row goes when it is over."""
+
+    name = models.CharField(max_length=40, primary_key=True)  # a part, or queue:<name>
+    opened_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.name

@@ -159,6 +159,10 @@ DELIVERY_LEASE_SECONDS = env.int("DELIVERY_LEASE_SECONDS", 60)
 # How long an SMS of unknown outcome may still turn up in the provider's list before it is sent again.
 DELIVERY_UNKNOWN_SECONDS = env.int("DELIVERY_UNKNOWN_SECONDS", 30)
 SWEEP_SECONDS = env.float("SWEEP_SECONDS", 5.0)
+# How often every process says that it lives; four times as long without a word is a standstill.
+PULSE_SECONDS = env.float("PULSE_SECONDS", 15.0)
+# Who hears by mail that a part stands still; empty: only the log does.
+OPERATOR_EMAIL = env.str("OPERATOR_EMAIL", "")
 
 # --- Celery: the doorbell --------------------------------------------------------------------------------------------
 CELERY_BROKER_URL = REDIS_URL

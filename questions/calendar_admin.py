@@ -50,7 +50,7 @@ class ClockTimeField(forms.CharField):
     widget = UnfoldAdminTextInputWidget
 
     def to_python(self, value: Any) -> Any:
-        found = CLOCK_TIME.fullmatch(super().to_python(value).strip())
+        found = CLOCK_TIME.fullmatch((super().to_python(value) or "").strip())
         minutes = int(found[1]) * 60 + int(found[2]) if found else DAY_MINUTES + 1
         if minutes > DAY_MINUTES:
             raise forms.ValidationError(_now("Write a time as 09:00, up to 24:00."))

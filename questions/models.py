@@ -479,7 +479,8 @@ class Round(models.Model):
 
     class Meta:
         indexes: ClassVar = [
-            models.Index(fields=["next_step_at"], condition=Q(next_step_at__isnull=False), name="round_step_due")
+            models.Index(fields=["next_step_at"], condition=Q(next_step_at__isnull=False), name="round_step_due"),
+            models.Index(fields=["due_at"], condition=Q(verdict__in=["kept", "breached"]), name="round_settled"),
         ]
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["question", "number"], name="round_number_once"),

@@ -301,6 +301,12 @@ def received(question: Question, person: Person, code: str) -> str:
         "due": when(question.current_round.due_at, person),
         "link": links.friend_link(question),
     }
+    if question.answer_mode == "direct" and question.expected_at:
+        values["expected"] = when(question.expected_at, person)
+        told = _(
+            "Passed on: %(reference)s. Answer around %(expected)s, before %(due)s. Your friend follows it here: %(link)s"
+        )
+        return told % values
     if question.answer_mode == "direct":
         return _("Passed on: %(reference)s. Answer before %(due)s. Your friend follows it here: %(link)s") % values
     if question.expected_at is None:

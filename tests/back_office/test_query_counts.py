@@ -8,7 +8,7 @@ from django.test.utils import CaptureQueriesContext
 from tests.back_office.conftest import ROWS, add_history, make_inbound, make_question
 from tests.conftest import Cast
 
-DASHBOARD_QUERIES = 5  # the session, the person, and three for the numbers
+DASHBOARD_QUERIES = 6  # the session, the person, three for the numbers, one for the promises kept
 
 
 def queries(client: Client, path: str) -> int:

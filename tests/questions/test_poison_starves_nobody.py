@@ -130,7 +130,7 @@ def test_messages_that_came_in(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> N
             raise RuntimeError("poison")
         return sms.handle(message)
 
-    monkeypatch.setitem(handling.READ, "sms", read)  # type: ignore[arg-type]
+    monkeypatch.setitem(handling.READ, "sms", read)
     tick(notification_tasks.handle_due_inbound)
     assert Question.objects.get().asker == cast.mallory
 

@@ -12,6 +12,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand
 from django.db import close_old_connections
 
+from backend import pulse
 from notifications import inbound
 from notifications.inbound import mail
 from notifications.models import Channel
@@ -66,6 +67,7 @@ class Command(BaseCommand):
             signal.signal(name, lambda *_: stop.set())
         server = controller(settings.MAIL_IN_HOST, settings.MAIL_IN_PORT)
         server.start()
+        pulse.start("mail-in")
         self.stdout.write(f"mail in on {settings.MAIL_IN_HOST}:{settings.MAIL_IN_PORT}")
         stop.wait()
         server.stop()
