@@ -222,15 +222,13 @@ class TopicAdmin(ModelAdmin):
         """Offers follow the list of experts, and what waits for a new one goes to them at once."""
         super().save_related(request, form, formsets, change)
         handover.experts_changed(form.instance)
+        topics.labels_changed()  # names, descriptions and examples are what the choice of topics learns from
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Topic]:
         may_be_asked = Expertise.objects.filter(person__roles__contains=[Role.EXPERT], person__in=Person.objects.present())
         rows: QuerySet[Topic] = super().get_queryset(request)
         return rows.annotate(n_experts=count_of(may_be_asked), n_examples=count_of(TopicExample.objects))
 
-    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
-        super().save_related(request, form, formsets, change)
-        topics.labels_changed()  # names, descriptions and examples are what the choice of topics learns from
     def save_model(self, request: HttpRequest, obj: Topic, form: Any, change: bool) -> None:  # noqa: FBT001
         super().save_model(request, obj, form, change)
         if change and not {"promise_hours", "calendar"}.isdisjoint(form.changed_data):

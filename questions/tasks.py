@@ -8,11 +8,11 @@ from uuid import UUID
 from celery import shared_task
 from django.db.models import Model
 
+from backend import clock
 from backend.retry import is_lost_race, until_done
+from backend.ring import ring
 from questions import after, duty, expectation, experts, friends, promise, rounds, routing, topics
 from questions.models import Assignment, Question, Topic
-from backend import clock
-from backend.ring import ring
 
 log = logging.getLogger(__name__)
 

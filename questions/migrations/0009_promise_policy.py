@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('questions', '0007_never_to_the_asker'),
+        ('questions', '0008_places'),
     ]
 
     operations = [
