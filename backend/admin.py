@@ -17,7 +17,7 @@ from notifications.models import Delivery, InboundMessage, Notification
 from people.models import Person
 from questions import reports
 from questions.admin import standing
-from questions.models import Calendar, Question, Topic
+from questions.models import Calendar, DutyShift, Question, Topic
 
 # Roles and contact points come from HR: the libraries' own groups and addresses are not used.
 admin.site.unregister([Group, EmailAddress])
@@ -27,7 +27,9 @@ KEPT_SHOWN = timedelta(weeks=4)
 KEPT_ROWS = 40
 
 MENU = (
+    (Question, _("Waiting for the desk"), "support_agent", "?standing=desk"),
     (Question, _("Questions"), "forum", ""),
+    (DutyShift, _("Duties"), "calendar_month", "?when=coming"),
     (Topic, _("Topics"), "category", ""),
     (Calendar, _("Calendars"), "calendar_month", ""),
     (Person, _("People"), "groups", ""),

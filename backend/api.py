@@ -18,7 +18,7 @@ from questions.api import router as questions_router
 from questions.desk_api import router as desk_router
 from questions.skills_api import router as skills_router
 
-VERSION = "1.0.0"
+VERSION = "1.1.0"
 
 
 class Api(NinjaAPI):

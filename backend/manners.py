@@ -13,6 +13,7 @@ from uuid import UUID
 
 import ninja
 import orjson
+from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 from ninja.parser import Parser
@@ -172,3 +173,20 @@ def page(rows: Any, *, cursor: str | None, limit: int, time_field: str, show: Ca
     shown = found[:limit]
     more = encode_cursor(getattr(shown[-1], time_field), shown[-1].pk) if len(found) > limit else None
     return {"items": [show(row) for row in shown], "next_cursor": more}
+
+
+def page_soonest_first(
+    rows: Any, *, cursor: str | None, limit: int, time_field: str, show: Callable[[list[Any]], list[Any]]
+) -> dict[str, Any]:
+    """Soonest first by (`time_field`, id), over relations too: `current_round__due_at`. `show` turns a page's rows."""
+    if cursor:
+        at, pk = decode_cursor(cursor)
+        rows = rows.filter(Q(**{f"{time_field}__gt": at}) | Q(**{time_field: at}, pk__gt=pk))
+    found = list(rows.order_by(time_field, "pk")[: limit + 1])
+    shown = found[:limit]
+    if len(found) <= limit:
+        return {"items": show(shown), "next_cursor": None}
+    last: Any = shown[-1]
+    for name in time_field.split("__"):
+        last = getattr(last, name)
+    return {"items": show(shown), "next_cursor": encode_cursor(last, shown[-1].pk)}

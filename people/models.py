@@ -58,6 +58,11 @@ class PersonManager(BaseUserManager["Person"]):
         on = on or timezone.localtime(clock.now()).date()  # the company's day, not Greenwich's
         return self.filter(Q(left_on__isnull=True) | Q(left_on__gt=on))
 
+    def here(self, at: datetime) -> "models.QuerySet[Person]":
+        """Those who have not left and are not away at this moment."""
+        away = Absence.objects.filter(starts_at__lte=at, ends_at__gt=at)
+        return self.present(at.date()).exclude(pk__in=away.values("person"))
+
 
 class Person(AbstractBaseUser):
     """An employee or contractor known from HR. Signs in with a one-time code, never with a password."""

@@ -1,7 +1,7 @@
 """The back office: topics with their experts and examples; questions with their clock and thread.
 
 Topics are edited by administrators. A question is only looked at: its state moves through the named moves and its events
-are append-only. The one thing a person does here is choosing a topic (`desk.choose_topic`). Times are the company's.
+are append-only. What the desk does about it goes through the desk's own functions (`admin_desk`). Times are the company's.
 """
 
 from dataclasses import dataclass
@@ -21,8 +21,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.utils.formats import date_format
 from django.utils.timezone import localtime
-from django.utils.translation import get_language
-from django.utils.translation import gettext as _now
+from django.utils.translation import get_language, gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import action, display
@@ -33,7 +32,7 @@ from backend.errors import Refusal
 from notifications.admin import LookOnly
 from notifications.models import Delivery, Notification
 from people.models import Language, Person, Role
-from questions import after, calendar_admin, desk, duty, handover, rounds, topics, words
+from questions import admin_desk, after, calendar_admin, desk, duty, handover, rounds, topics, words
 from questions import workload_admin as workload_admin  # registers its page
 from questions.masking import masked
 from questions.models import Answer, Assignment, Event, Expertise, Question, Topic, TopicExample, TopicModel
@@ -48,7 +47,22 @@ STATE_COLOURS = {
     "withdrawn": "",
 }
 CLOCK_COLOURS = {"running": "info", "soon": "warning", "late": "danger", "kept": "success", "breached": "danger"}
-CLOCK_COLOURS |= {"void": ""}
+CLOCK_COLOURS |= {"void": "", "paused": "info"}
+STATE_NAMES = {
+    "received": _("received"),
+    "routing": _("looking for an expert"),
+    "triage": _("at the duty desk"),
+    "unstaffed": _("nobody can take it"),
+    "offered": _("offered"),
+    "accepted": _("an expert is on it"),
+    "waiting_for_asker": _("waits for the asker"),
+    "pending_approval": _("being checked"),
+    "answered": _("answered"),
+    "relayed": _("passed on to the friend"),
+    "delivered": _("delivered to the friend"),
+    "closed": _("closed"),
+    "withdrawn": _("withdrawn"),
+}
 EVENT_NAMES = {
     "received": _("received"),
     "topic_chosen": _("topic chosen"),
@@ -74,10 +88,28 @@ EVENT_NAMES = {
     "reopened": _("reopened"),
     "closed": _("closed"),
     "withdrawn": _("withdrawn"),
+    "asked_back": _("the asker was asked something"),
+    "clarified": _("the asker replied"),
+    "paused": _("the clock stands still"),
+    "resumed": _("the clock runs on"),
+    "handed_back": _("handed back"),
+    "passed_on": _("passed to a colleague"),
+    "answer_held": _("the answer waits ten minutes"),
+    "answer_held_back": _("the answer is held back"),
+    "approval_asked": _("a second pair of eyes was asked"),
+    "approved": _("approved"),
+    "approval_refused": _("not approved"),
+    "corrected": _("corrected"),
+    "relay_reminded": _("the asker was reminded"),
+    "desk_took": _("taken by the desk"),
+    "desk_handed_back": _("back to the desk"),
+    "desk_assigned": _("assigned by the desk"),
+    "desk_answered": _("answered by the desk"),
+    "desk_closed": _("closed by the desk"),
 }
 
 NAMELESS = frozenset(
-    {"assignment", "assignments", "answer", "guesses"}
+    {"assignment", "assignments", "answer", "guesses", "clarification", "old"}
 )  # in an event's data: ids that tell a reader nothing
 
 
@@ -89,21 +121,25 @@ def span(delta: timedelta) -> str:
     minutes = int(delta.total_seconds() // 60)
     values = {"d": minutes // 1440, "h": minutes // 60, "m": minutes % 60}
     if minutes >= 2 * 1440:
-        return _now("%(d)s d %(h)s h") % {**values, "h": minutes // 60 % 24}
-    return (_now("%(h)s h %(m)s m") if minutes >= 60 else _now("%(m)s m")) % values
+        return gettext("%(d)s d %(h)s h") % {**values, "h": minutes // 60 % 24}
+    return (gettext("%(h)s h %(m)s m") if minutes >= 60 else gettext("%(m)s m")) % values
 
 
 def promise_clock(question: Question, at: datetime) -> tuple[str, str]:
     """How the promise stands at `at`, as a colour's key and in words. Asks the clock and not the worker's last sweep."""
     round_ = question.current_round
     status = round_.status(at)
+    if status == "paused":
+        return "paused", gettext("waits for the asker")
     if question.is_unanswered and at > round_.due_at:
-        return "late", _now("overdue %(span)s") % {"span": span(at - round_.due_at)}
+        return "late", gettext("overdue %(span)s") % {"span": span(at - round_.due_at)}
     if status == "running":
         left = round_.due_at - at
         soon = left < (round_.due_at - round_.started_at) * SOON_SHARE
-        return "soon" if soon else "running", _now("in %(span)s") % {"span": span(left)}
-    return status, {"kept": _now("kept"), "breached": _now("broken"), "void": _now("withdrawn")}.get(status, status)
+        return "soon" if soon else "running", gettext("in %(span)s") % {"span": span(left)}
+    return status, {"kept": gettext("kept"), "breached": gettext("broken"), "void": gettext("withdrawn")}.get(
+        status, status
+    )
 
 
 def local(at: datetime) -> str:
@@ -151,7 +187,7 @@ class ExpertiseForm(forms.ModelForm):  # type: ignore[type-arg]
         """Routing asks experts only; somebody else here would look like an expert and never get a question."""
         person: Person = self.cleaned_data["person"]
         if "person" in self.changed_data and not (person.has_role(Role.EXPERT) and person.is_active):
-            raise forms.ValidationError(_now("%(name)s is not an expert.") % {"name": person.name})
+            raise forms.ValidationError(gettext("%(name)s is not an expert.") % {"name": person.name})
         return person
 
 
@@ -271,11 +307,14 @@ class TopicModelAdmin(LookOnly):
     def use_selected(self, request: HttpRequest, rows: QuerySet[TopicModel]) -> None:
         chosen = list(rows)
         if len(chosen) != 1:
-            self.message_user(request, _now("Choose one version."), messages.ERROR)
+            self.message_user(request, gettext("Choose one version."), messages.ERROR)
             return
         topics.use(chosen[0].version)
         self.log_change(request, chosen[0], "use")
-        self.message_user(request, _now("Version %(n)s chooses topics now.") % {"n": chosen[0].version}, messages.SUCCESS)
+        told = gettext("Version %(n)s chooses topics now.") % {"n": chosen[0].version}
+        self.message_user(request, told, messages.SUCCESS)
+            request, gettext("Version %(n)s chooses topics now.") % {"n": chosen[0].version}, messages.SUCCESS
+        )
 
 
 # --- questions -------------------------------------------------------------------------------------------------------
@@ -301,7 +340,7 @@ def standing(at: datetime) -> dict[str, Q]:
     return {
         "open": unanswered,
         "overdue": unanswered & Q(current_round__due_at__lt=at),
-        "desk": Q(state__in=desk.WAITING),
+        "desk": unanswered & Q(pk__in=desk.item_ids()),
     }
 
 
@@ -324,12 +363,36 @@ class QuestionAdmin(LookOnly):
     ordering = ("-received_at",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Question]:
-        rows: QuerySet[Question] = super().get_queryset(request).defer("text")
-        return rows
+        rows: QuerySet[Question] = super().get_queryset(request)
+        return rows if for_the_desk(request) else rows.defer("text")
+
+    def get_ordering(self, request: HttpRequest) -> Any:
+        return ("current_round__due_at", "pk") if for_the_desk(request) else self.ordering
+
+    def get_list_display(self, request: HttpRequest) -> Any:
+        """The desk reads what it is about, and who of them has it."""
+        desks = ("reference", "promise", "about", "shown_topic", "shown_state", "holder")
+        return desks if for_the_desk(request) else self.list_display
+
+    def get_list_select_related(self, request: HttpRequest) -> Any:
+        return (*self.list_select_related, "desk_holder")
 
     def get_urls(self) -> list[URLPattern]:
-        view = self.admin_site.admin_view(self.choose_topic)
-        return [path("<uuid:question_id>/topic/", view, name="questions_question_choose_topic"), *super().get_urls()]
+        topic = self.admin_site.admin_view(self.choose_topic)
+        act = self.admin_site.admin_view(self.desk_acts)
+        return [
+            path("<uuid:question_id>/topic/", topic, name="questions_question_choose_topic"),
+            path("<uuid:question_id>/desk/", act, name="questions_question_desk"),
+            *super().get_urls(),
+        ]
+
+    @display(description=_("question"))
+    def about(self, question: Question) -> str:
+        return words.label(question)
+
+    @display(description=_("has it"), ordering="desk_holder")
+    def holder(self, question: Question) -> str:
+        return question.desk_holder.name if question.desk_holder else "–"
 
     @display(description=_("topic"), ordering="topic")
     def shown_topic(self, question: Question) -> str:
@@ -337,7 +400,7 @@ class QuestionAdmin(LookOnly):
 
     @display(description=_("state"), ordering="state", label=STATE_COLOURS)
     def shown_state(self, question: Question) -> tuple[str, str]:
-        return question.state, question.get_state_display()
+        return question.state, str(STATE_NAMES[question.state])
 
     @display(description=_("due"), ordering="current_round__due_at")
     def due(self, question: Question) -> str:
@@ -360,20 +423,36 @@ class QuestionAdmin(LookOnly):
         question = self.get_object(request, unquote(object_id))
         if question is None:
             return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
-        context = {**self.admin_site.each_context(request), "opts": self.opts, "original": question}
+        return self._page(request, question)
+
+    def _page(self, request: HttpRequest, question: Question, **typed: Any) -> HttpResponse:
+        context = {**self.admin_site.each_context(request), "opts": self.opts, "original": question, **typed}
         return TemplateResponse(request, "admin/questions/question.html", {**context, **page(question, request.user)})
 
-    def choose_topic(self, request: HttpRequest, question_id: UUID) -> HttpResponse:
-        """The desk's press. Opening shows, pressing acts: a GET does nothing."""
+    def desk_acts(self, request: HttpRequest, question_id: UUID) -> HttpResponse:
+        """A press of the desk. Opening shows, pressing acts; what was typed comes back when it is refused."""
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
-        person = request.user
-        assert isinstance(person, Person)  # noqa: S101 — admin_view has seen to it
-        if not duty.is_desk(person):
-            raise PermissionDenied
+        person = desk_person(request)
+        try:
+            said = admin_desk.act(person, question_id, request.POST)
+        except Refusal as refusal:
+            self.message_user(request, refusal.message, messages.ERROR)
+            question = self.get_object(request, str(question_id))
+            if question and request.POST.get("text"):
+                return self._page(request, question, typed=request.POST)
+        else:
+            self.message_user(request, said, messages.SUCCESS)
+        return redirect("admin:questions_question_change", question_id)
+
+    def choose_topic(self, request: HttpRequest, question_id: UUID) -> HttpResponse:
+        """The desk says what it is about. A GET does nothing."""
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        person = desk_person(request)
         topic = _topic(request.POST.get("topic", ""))
         if topic is None:
-            self.message_user(request, _now("Choose a topic."), messages.ERROR)
+            self.message_user(request, gettext("Choose a topic."), messages.ERROR)
             return redirect("admin:questions_question_change", question_id)
         try:
             question = desk.choose_topic(person, question_id, topic)
@@ -381,8 +460,22 @@ class QuestionAdmin(LookOnly):
             self.message_user(request, refusal.message, messages.ERROR)
         else:
             told = {"reference": question.reference, "topic": topic.name(get_language() or "en")}
-            self.message_user(request, _now("%(reference)s goes to the experts of %(topic)s.") % told, messages.SUCCESS)
+            self.message_user(request, gettext("%(reference)s goes to the experts of %(topic)s.") % told, messages.SUCCESS)
         return redirect("admin:questions_question_change", question_id)
+
+
+def for_the_desk(request: HttpRequest) -> bool:
+    """Is this the list of what waits for the desk?"""
+    return request.GET.get("standing") == "desk"
+
+
+def desk_person(request: HttpRequest) -> Person:
+    """Raises PermissionDenied for everybody else."""
+    person = request.user
+    assert isinstance(person, Person)  # noqa: S101 — admin_view has seen to it
+    if not duty.is_desk(person):
+        raise PermissionDenied
+    return person
 
 
 def _topic(pk: str) -> Topic | None:
@@ -408,11 +501,13 @@ def page(question: Question, reader: Any) -> dict[str, Any]:
         "is_masked": not sees_all,
         "topic": words.topic_name(question.topic, get_language() or "en"),
         "state_colour": STATE_COLOURS[question.state],
+        "state_name": STATE_NAMES[question.state],
         "promise_colour": CLOCK_COLOURS[colour],
         "promise": promise,
         "due": local(question.current_round.due_at),
         "received": local(question.received_at),
-        "choice": _choice(question) if duty.is_desk(reader) and question.state in desk.WAITING else None,
+        "desk": admin_desk.panel(question, reader),
+        "clarifications": _clarifications(question, sees_all=sees_all),
         "rounds": question.rounds.order_by("number"),
         "assignments": _assignments(question, assignments, reader),
         "answers": answers,
@@ -425,14 +520,10 @@ def page(question: Question, reader: Any) -> dict[str, Any]:
     }
 
 
-def _choice(question: Question) -> dict[str, Any]:
-    """The topics to choose from: the examples' best guesses first."""
-    topics = list(Topic.objects.filter(is_active=True))
-    order = {pk: place for place, pk in enumerate(question.topic_guesses)}
-    language = get_language() or "en"
-    named = [(topic.pk, topic.name(language)) for topic in topics]
-    guesses = sorted((pair for pair in named if pair[0] in order), key=lambda pair: order[pair[0]])
-    return {"guesses": guesses, "topics": sorted(named, key=lambda pair: pair[1])}
+def _clarifications(question: Question, *, sees_all: bool) -> list[dict[str, str]]:
+    """What the asker was asked, and what they replied."""
+    rows = question.clarifications.order_by("asked_at")
+    return [{"text": row.text, "reply": row.reply if sees_all else masked(row.reply)} for row in rows]
 
 
 def _assignments(question: Question, assignments: list[Assignment], reader: Any) -> list[tuple[Assignment, str]]:

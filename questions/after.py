@@ -6,14 +6,14 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import CharField, Exists, F, OuterRef, Value
+from django.db.models import CharField, Exists, OuterRef, Value
 from django.db.models.functions import Cast, Concat
 from django.utils.translation import gettext as _
 
 from backend import clock
 from backend.errors import Refusal
-from notifications import item_codes, outbox
-from notifications.models import Delivery, ItemCode
+from notifications import inbound, item_codes, outbox
+from notifications.models import Address, Delivery, ItemCode
 from notifications.notify import notify
 from people.models import Person
 from questions import intake, promise, rounds, routing, words
@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 FRIEND_LIFETIME = timedelta(days=3)
 REMIND_AFTER = (timedelta(hours=24), timedelta(hours=72))  # an answer that was not passed on
 CLOSE_AFTER = timedelta(hours=96)  # and then it is closed
+LEAST_PAUSE = timedelta(hours=24)  # between two reminders, and before the end
+LOOK_AGAIN = timedelta(seconds=30)
 UNRATED_KEPT = timedelta(days=14)  # passed on, and never a word: closed, so that the friend's address can go
 
 
@@ -101,7 +103,7 @@ def _close_helped(question: Question, given: Answer) -> str:
 def _close(question: Question, reason: str) -> None:
     if question.mark_closed(reason):
         record(question, "closed", reason=str(reason))
-        item_codes.close(question.subject_key)
+    item_codes.close(question.subject_key)
 
 
 # --- straight to the friend ------------------------------------------------------------------------------------------
@@ -130,10 +132,11 @@ def friend_key(answer_id: Any) -> str:
 def note_delivered(limit: int = 200) -> int:
     """Direct answers that have left for the friend: the question is delivered. Returns how many."""
     key = Concat(Value("answer:"), Cast(OuterRef("pk"), CharField()), Value(":friend"))
-    left = Exists(Delivery.objects.filter(key=key, state__in=["sent", "delivered"]))
-    rows = Answer.objects.filter(left, state=Answer.State.RELEASED, question__state=Question.State.ANSWERED)
+    left = Delivery.objects.filter(key=key, state__in=["sent", "delivered"])
+    rows = Answer.objects.filter(Exists(left), state=Answer.State.RELEASED, question__answer_mode="direct")
+    rows = rows.filter(question__state=Question.State.ANSWERED).select_related("question").order_by("pk")
     moved = 0
-    for given in rows.filter(question__answer_mode="direct").select_related("question")[:limit]:
+    for given in rows[:limit]:
         try:
             moved += _mark_delivered(given.question)
         except Exception:
@@ -172,7 +175,7 @@ def tell_correction(question: Question, made: Answer) -> None:
 # --- what nobody reacted to ------------------------------------------------------------------------------------------
 
 
-def first_reminder(question: Question, answered_at: datetime) -> datetime:
+def first_reminder(answered_at: datetime) -> datetime:
     return answered_at + REMIND_AFTER[0]
 
 
@@ -188,23 +191,33 @@ def follow_up(question_id: UUID) -> None:
     at = clock.now()
     if question.follow_up_at is None or question.follow_up_at > at:
         return
-    if question.state == Question.State.WAITING_FOR_ASKER:
+    if question.state == Question.State.WAITING_FOR_ASKER and _reply_is_waiting(question, question.follow_up_at):
+        Question.objects.filter(pk=question.pk).update(follow_up_at=at + LOOK_AGAIN)
+    elif question.state == Question.State.WAITING_FOR_ASKER:
         close_unanswered(question, Question.CloseReason.NO_REPLY, at)
     elif question.state == Question.State.ANSWERED and question.follow_ups < len(REMIND_AFTER):
-        _remind_to_relay(question)
+        _remind_to_relay(question, at)
     elif question.state in Question.ANSWER_OUT:
         _close(question, Question.CloseReason.TIME_OUT)
     else:
         Question.objects.filter(pk=question.pk).update(follow_up_at=None)
 
 
-def _remind_to_relay(question: Question) -> None:
-    """The second clock. After an outage one reminder is enough: the next is counted from when it was due."""
+def _reply_is_waiting(question: Question, until: datetime) -> bool:
+    """A message that came in time and may be the asker's reply, not handled yet: then nothing is closed so far."""
+    items = [routing.clarification_item(one) for one in question.clarifications.filter(replied_at__isnull=True)]
+    keys = ItemCode.objects.filter(item__in=items).values_list("reply_key", flat=True)
+    senders = Address.objects.filter(person=question.asker_id).values_list("value", flat=True)
+    return inbound.waiting_before(until, senders=senders, reply_keys=keys)
+
+
+def _remind_to_relay(question: Question, at: datetime) -> None:
+    """The second clock. After an outage the reminders do not come in a heap: a day at least lies between them."""
+    assert question.follow_up_at is not None  # noqa: S101 — follow_up() has seen to it
     sent = question.follow_ups + 1
-    pauses = (*REMIND_AFTER, CLOSE_AFTER)
-    Question.objects.filter(pk=question.pk).update(
-        follow_up_at=F("follow_up_at") + (pauses[sent] - pauses[sent - 1]), follow_ups=sent
-    )
+    times = (*REMIND_AFTER, CLOSE_AFTER)
+    following = max(question.follow_up_at + (times[sent] - times[sent - 1]), at + LEAST_PAUSE)
+    Question.objects.filter(pk=question.pk).update(follow_up_at=following, follow_ups=sent)
     record(question, "relay_reminded", number=sent)
     code = item_codes.open_for(question.asker, question.subject_key, words.label(question))
     given = released(question)

@@ -9,14 +9,15 @@ from ninja import Query, Router
 
 from backend import clock, idempotency
 from backend.errors import Invalid, NotFound
-from backend.manners import Cursor, IdempotencyKey, Limit, Page, Problem, Schema, page, problems
+from backend.manners import Cursor, IdempotencyKey, Limit, Page, Problem, Schema, page, page_soonest_first, problems
 from people.models import Person
-from questions import after, answering, experts, intake
-from questions.models import Assignment, Event, Question, Topic
+from questions import after, answering, approvals, corrections, experts, intake, releasing
+from questions.models import Answer, Assignment, Event, Question, Topic
 from questions.schemas import (
     AnswerIn,
     ApprovalOut,
     AskIn,
+    AssignmentDetail,
     AssignmentOut,
     ColleagueIn,
     ColleagueOut,
@@ -184,17 +185,19 @@ def list_assignments(
     return page(rows, cursor=cursor, limit=limit, time_field="offered_at", show=lambda a: AssignmentOut.of(a, me))
 
 
-def _mine(request: HttpRequest, assignment_id: UUID) -> AssignmentOut:
+def _mine(request: HttpRequest, assignment_id: UUID) -> AssignmentDetail:
     me = _me(request)
     found = Assignment.objects.select_related("question__topic", "round").filter(pk=assignment_id, expert=me).first()
     if found is None:
         raise NotFound(_("This assignment does not exist."))
-    return AssignmentOut.of(found, me)
+    asked = list(found.question.clarifications.order_by("asked_at"))
+    mine = Answer.objects.filter(question=found.question_id, author=me).order_by("-received_at", "-id").first()
+    return AssignmentDetail.whole(found, me, asked, mine)
 
 
 @router.get(
     "/assignments/{assignment_id}",
-    response={200: AssignmentOut, **problems(404)},
+    response={200: AssignmentDetail, **problems(404)},
     operation_id="get_assignment",
     tags=["assignments"],
     summary="One question offered to me",
@@ -205,7 +208,7 @@ def get_assignment(request: HttpRequest, assignment_id: UUID) -> Any:
 
 @router.post(
     "/assignments/{assignment_id}/accept",
-    response={200: AssignmentOut, **problems(404, 409)},
+    response={200: AssignmentDetail, **problems(404, 409)},
     operation_id="accept_assignment",
     tags=["assignments"],
     summary="Take it",
@@ -218,7 +221,7 @@ def accept(request: HttpRequest, assignment_id: UUID) -> Any:
 
 @router.post(
     "/assignments/{assignment_id}/decline",
-    response={200: AssignmentOut, **problems(404, 409)},
+    response={200: AssignmentDetail, **problems(404, 409)},
     operation_id="decline_assignment",
     tags=["assignments"],
     summary="Say no, with a reason",
@@ -231,7 +234,7 @@ def decline(request: HttpRequest, assignment_id: UUID, body: DeclineIn) -> Any:
 
 @router.post(
     "/assignments/{assignment_id}/answer",
-    response={201: AssignmentOut, **problems(404, 409)},
+    response={201: AssignmentDetail, **problems(404, 409)},
     operation_id="answer_assignment",
     tags=["assignments"],
     summary="Answer it",
@@ -242,7 +245,8 @@ def answer(
     body: AnswerIn,
     idempotency_key: IdempotencyKey,
 ) -> HttpResponse:
-    """Accepts on the way; where the topic wants a second pair of eyes it waits for approval.
+    """Accepts on the way; where the topic wants a second pair of eyes it waits for approval. Straight to the friend it
+    leaves after ten minutes: see `answer.leaves_at`, `hold_answer` and `send_answer`.
 
     `already_answered` when a colleague was first or it was withdrawn: the text is kept.
     """
@@ -295,16 +299,17 @@ def reply_clarification(request: HttpRequest, clarification_id: UUID, body: Text
 
 @router.post(
     "/assignments/{assignment_id}/ask-back",
-    response={200: AssignmentOut, **problems(404, 409)},
+    response={200: AssignmentDetail, **problems(404, 409)},
     operation_id="ask_back",
     tags=["assignments"],
     summary="Ask the asker something first",
 )
 def ask_back(request: HttpRequest, assignment_id: UUID, body: TextIn, idempotency_key: IdempotencyKey) -> HttpResponse:
     """Accepts on the way. The first time the clock stands still, at most 72 hours. `not_waiting` while one is open."""
+    me, at = _me(request), clock.now()
 
     def work() -> tuple[int, Schema]:
-        answering.ask_back(_me(request), assignment_id, body.text)
+        answering.ask_back(me, assignment_id, body.text, received_at=at)
         return 200, _mine(request, assignment_id)
 
     return idempotency.once(request, idempotency_key, work)
@@ -312,7 +317,7 @@ def ask_back(request: HttpRequest, assignment_id: UUID, body: TextIn, idempotenc
 
 @router.post(
     "/assignments/{assignment_id}/hand-back",
-    response={200: AssignmentOut, **problems(404, 409)},
+    response={200: AssignmentDetail, **problems(404, 409)},
     operation_id="hand_back_assignment",
     tags=["assignments"],
     summary="Give it back",
@@ -344,7 +349,7 @@ def list_colleagues(request: HttpRequest, assignment_id: UUID) -> Any:
 
 @router.post(
     "/assignments/{assignment_id}/pass",
-    response={200: AssignmentOut, **problems(404, 409)},
+    response={200: AssignmentDetail, **problems(404, 409)},
     operation_id="pass_assignment",
     tags=["assignments"],
     summary="Pass it to a colleague",
@@ -355,19 +360,51 @@ def pass_assignment(request: HttpRequest, assignment_id: UUID, body: ColleagueIn
     return _mine(request, assignment_id)
 
 
+@router.post(
+    "/assignments/{assignment_id}/hold",
+    response={200: AssignmentDetail, **problems(404, 409)},
+    operation_id="hold_answer",
+    tags=["assignments"],
+    summary="My answer does not leave yet",
+)
+def hold(request: HttpRequest, assignment_id: UUID) -> Any:
+    """For a `direct` question, for ten minutes; then send it, or answer anew. Twice is fine. `not_held` when it is out."""
+    releasing.hold(_me(request), assignment_id)
+    return _mine(request, assignment_id)
+
+
+@router.post(
+    "/assignments/{assignment_id}/send",
+    response={200: AssignmentDetail, **problems(404, 409)},
+    operation_id="send_answer",
+    tags=["assignments"],
+    summary="My answer leaves now",
+)
+def send(request: HttpRequest, assignment_id: UUID) -> Any:
+    """`not_held` when it is out."""
+    releasing.send(_me(request), assignment_id, received_at=clock.now())
+    return _mine(request, assignment_id)
+
+
 # --- a second pair of eyes, corrections ------------------------------------------------------------------------------
 
 
 @router.get(
     "/approvals",
-    response={200: list[ApprovalOut], **problems()},
+    response={200: Page[ApprovalOut], **problems()},
     operation_id="list_approvals",
     tags=["assignments"],
     summary="Colleagues' answers that wait for me",
 )
-def list_approvals(request: HttpRequest) -> Any:
+def list_approvals(request: HttpRequest, cursor: Cursor, limit: Limit) -> Any:
     """The nearest promise first."""
-    return [ApprovalOut.of(draft) for draft in answering.drafts_for(_me(request))]
+    return page_soonest_first(
+        approvals.drafts_for(_me(request)),
+        cursor=cursor,
+        limit=limit,
+        time_field="question__current_round__due_at",
+        show=lambda drafts: [ApprovalOut.of(draft) for draft in drafts],
+    )
 
 
 @router.post(
@@ -379,7 +416,7 @@ def list_approvals(request: HttpRequest) -> Any:
 )
 def approve(request: HttpRequest, answer_id: UUID) -> HttpResponse:
     """Twice is fine. `not_waiting` when its author wrote a newer one."""
-    answering.approve(_me(request), answer_id, received_at=clock.now())
+    approvals.approve(_me(request), answer_id, received_at=clock.now())
     return HttpResponse(status=204)
 
 
@@ -392,13 +429,13 @@ def approve(request: HttpRequest, answer_id: UUID) -> HttpResponse:
 )
 def reject(request: HttpRequest, answer_id: UUID, body: TextIn) -> HttpResponse:
     """Its author reads the remark and writes anew. `not_waiting` when there is a newer one."""
-    answering.refuse_approval(_me(request), answer_id, body.text)
+    approvals.refuse(_me(request), answer_id, body.text)
     return HttpResponse(status=204)
 
 
 @router.post(
     "/assignments/{assignment_id}/correction",
-    response={201: AssignmentOut, **problems(404, 409)},
+    response={201: AssignmentDetail, **problems(404, 409)},
     operation_id="correct_answer",
     tags=["assignments"],
     summary="Correct my answer",
@@ -408,9 +445,9 @@ def correct(request: HttpRequest, assignment_id: UUID, body: AnswerIn, idempoten
     me, at = _me(request), clock.now()
 
     def work() -> tuple[int, Schema]:
-        shown = _mine(request, assignment_id)
+        _mine(request, assignment_id)  # somebody else's does not exist
         question_id = Assignment.objects.values_list("question_id", flat=True).get(pk=assignment_id)
-        answering.correct(me, question_id, answering.Draft(body.text, at, "api", body.internal_note, body.valid_until))
-        return 201, shown
+        corrections.correct(me, question_id, answering.Draft(body.text, at, "api", body.internal_note, body.valid_until))
+        return 201, _mine(request, assignment_id)
 
     return idempotency.once(request, idempotency_key, work)

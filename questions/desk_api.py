@@ -8,16 +8,17 @@ from django.utils.translation import gettext as _
 from ninja import Path, Router
 
 from backend import clock, idempotency
-from backend.errors import Invalid, NotAllowed
-from backend.manners import IdempotencyKey, Schema, problems
+from backend.errors import Invalid, NotAllowed, NotFound
+from backend.manners import Cursor, IdempotencyKey, Limit, Page, Schema, page_soonest_first, problems
 from people.models import Person
-from questions import answering, desk, duty
+from questions import answering, corrections, desk, duty
 from questions.api import already_answered
 from questions.models import Question, Topic
 from questions.schemas import (
     AnswerIn,
     CloseIn,
     ColleagueIn,
+    DeskExpertOut,
     DeskItemOut,
     ShiftIn,
     ShiftOut,
@@ -25,7 +26,6 @@ from questions.schemas import (
 )
 
 router = Router(tags=["desk"])
-ITEMS_MAX = 200
 ShiftId = Annotated[int, Path(..., ge=1, le=2**53)]
 
 
@@ -48,16 +48,19 @@ def _topics(questions: list[Question]) -> dict[UUID, Topic]:
 
 @router.get(
     "/desk/items",
-    response={200: list[DeskItemOut], **problems(403)},
+    response={200: Page[DeskItemOut], **problems(403)},
     operation_id="list_desk_items",
     summary="What waits for the desk",
 )
-def list_items(request: HttpRequest) -> Any:
-    """No topic, no expert, or nearly due; the nearest promise first, at most 200."""
+def list_items(request: HttpRequest, cursor: Cursor, limit: Limit) -> Any:
+    """No topic, no expert, nearly due, or taken by somebody of the desk; the nearest promise first."""
     person = _desk(request)
-    rows = list(desk.items()[:ITEMS_MAX])
-    topics = _topics(rows)
-    return [DeskItemOut.of(row, person, topics) for row in rows]
+
+    def show(rows: list[Question]) -> list[DeskItemOut]:
+        topics = _topics(rows)
+        return [DeskItemOut.of(row, person, topics) for row in rows]
+
+    return page_soonest_first(desk.items(), cursor=cursor, limit=limit, time_field="current_round__due_at", show=show)
 
 
 @router.post(
@@ -110,6 +113,21 @@ def assign(request: HttpRequest, question_id: UUID, body: ColleagueIn) -> Any:
     return _shown(desk.assign(person, question_id, body.colleague).pk, person)
 
 
+@router.get(
+    "/desk/items/{question_id}/experts",
+    response={200: list[DeskExpertOut], **problems(403, 404)},
+    operation_id="list_desk_experts",
+    summary="To whom it can be given",
+)
+def list_experts(request: HttpRequest, question_id: UUID) -> Any:
+    """Experts of its topic who are here, have room and did not have it yet, with what they hold; at most 50."""
+    _desk(request)
+    question = Question.objects.select_related("current_round", "topic").filter(pk=question_id).first()
+    if question is None:
+        raise NotFound(_("This question does not exist."))
+    return [DeskExpertOut.of(person, load) for person, load in desk.experts_for(question)]
+
+
 @router.post(
     "/desk/items/{question_id}/answer",
     response={201: DeskItemOut, **problems(403, 404, 409)},
@@ -138,6 +156,24 @@ def close(request: HttpRequest, question_id: UUID, body: CloseIn) -> Any:
     """The asker hears why."""
     person = _desk(request)
     return _shown(desk.close(person, question_id, body.reason).pk, person)
+
+
+@router.post(
+    "/desk/items/{question_id}/correction",
+    response={201: DeskItemOut, **problems(403, 404, 409)},
+    operation_id="correct_desk_item",
+    summary="Correct an answer that is out",
+)
+def correct(request: HttpRequest, question_id: UUID, body: AnswerIn, idempotency_key: IdempotencyKey) -> HttpResponse:
+    """Everybody who passed the old text on is told. `no_answer_yet` before there is one."""
+    person, at = _desk(request), clock.now()
+
+    def work() -> tuple[int, Schema]:
+        draft = answering.Draft(body.text, at, "desk", body.internal_note, body.valid_until)
+        corrections.correct(person, question_id, draft)
+        return 201, _shown(question_id, person)
+
+    return idempotency.once(request, idempotency_key, work)
 
 
 # --- the rota --------------------------------------------------------------------------------------------------------

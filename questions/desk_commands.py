@@ -7,9 +7,11 @@ from uuid import UUID
 from django.db.models import Q
 from django.utils.translation import gettext as _
 
-from backend.errors import Invalid
+from backend import clock
+from backend.errors import Invalid, NotAllowed
+from notifications import item_codes
 from people.models import Person
-from questions import answering, desk, words
+from questions import answering, corrections, desk, duty, words
 from questions.models import Question, Topic
 
 CLOSE_WORDS = {
@@ -59,6 +61,11 @@ def close(person: Person, question_id: UUID, text: str) -> str:
     return _("%(reference)s is closed.") % {"reference": question.reference}
 
 
+def correct(person: Person, question_id: UUID, text: str, *, received_at: datetime, source: str) -> str:
+    made = corrections.correct(person, question_id, answering.Draft(text, received_at, source))
+    return words.heard_back(made, Question.objects.get(pk=question_id))
+
+
 def topic_named(question: Question, text: str) -> Topic:
     """By the number of a guess, or by (part of) its name. Raises Invalid when none or several fit."""
     text = text.strip()
@@ -95,9 +102,26 @@ def _the_one(found: list[Found], text: str, names: list[str]) -> Found:
     raise Invalid(_("There is nobody and nothing called “%(text)s”.") % {"text": text[:40]})
 
 
-def listing(person: Person, at: datetime, code_of: dict[UUID, str]) -> str:
-    """What waits for the desk, the nearest promise first, in the language that is active."""
+def listing(person: Person) -> str:
+    """What waits for the desk, the nearest promise first, with this person's codes. Raises NotAllowed."""
+    if not duty.is_desk(person):
+        raise NotAllowed(_("Only the duty desk can do this."))
     rows = list(desk.items()[:LISTED])
     if not rows:
         return _("Nothing waits for the desk.")
-    return "\n".join(words.status_line(question, person, code_of[question.pk], at) for question in rows)
+    at = clock.now()
+    return "\n".join(words.status_line(question, person, _code(person, question), at) for question in rows)
+
+
+def _code(person: Person, question: Question) -> str:
+    return item_codes.open_for(person, duty.item(question), words.label(question)).code
+
+
+def duties(person: Person) -> str:
+    """The next times that this person is on duty. Raises NotAllowed."""
+    if not duty.is_desk(person):
+        raise NotAllowed(_("Only the duty desk can do this."))
+    at = clock.now()
+    shifts = desk.rota(at, at + desk.ROTA_SHOWN).filter(person=person)[:LISTED]
+    lines = [f"{words.when(shift.starts_at, person)} - {words.when(shift.ends_at, person)}" for shift in shifts]
+    return "\n".join(lines) or _("You have no duty in the next four weeks.")

@@ -11,11 +11,9 @@ from django.db.models import Exists, OuterRef, Q
 
 from backend import clock
 from backend.ring import ring
-from notifications import item_codes
-from notifications.models import ItemCode
 from people.models import Person, Role
-from questions import answering, duty, experts, routing
-from questions.models import Answer, Assignment, DutyShift, Expertise, Question, Topic, Workload, record
+from questions import approvals, desk, experts, releasing, routing
+from questions.models import Assignment, DutyShift, Expertise, Question, Topic, Workload, record
 
 STEADY_TRIES = 10
 OPEN = Q(state__in=Assignment.OPEN)
@@ -26,14 +24,20 @@ def left(person: Person) -> None:
     """Their questions, approvals, desk items, duties and topics to lead, in the transaction in which they leave."""
     Topic.objects.filter(lead=person).update(lead=None)
     _end_duties(person)
-    _release_desk_items(person, why="left")
-    _approved_by_others(person)
+    _let_go(person)
     move_from(person, why="left")  # last: it holds a workload, and nobody locks a question after that
 
 
 def absent(person: Person) -> None:
-    _release_desk_items(person, why="absent")
+    _let_go(person)
     move_from(person, why="absent")
+
+
+def _let_go(person: Person) -> None:
+    """What they wrote leaves, what they were to approve others approve, what they took from the desk waits again."""
+    releasing.author_gone(person)
+    approvals.approver_gone(person)
+    desk.holder_gone(person)
 
 
 def changed(person: Person) -> None:
@@ -81,7 +85,8 @@ def move_from(person: Person, *, why: str, which: Q = OPEN) -> int:
     held = _held_still(person, which)
     for question, assignment in held:
         if routing.end_assignment(assignment, Assignment.State.MOVED, at):
-            routing.stop_waiting(question, assignment, at)
+            if routing.asks_the_asker(assignment):
+                routing.stop_waiting(question, at)
             record(question, "moved", assignment=str(assignment.pk), expert=str(person.pk), why=why)
             _to_stand_in(question, person)
     return len(held)
@@ -149,26 +154,3 @@ def _end_duties(person: Person) -> None:
     now = clock.now()
     DutyShift.objects.filter(person=person, starts_at__gte=now).delete()
     DutyShift.objects.filter(person=person, ends_at__gt=now).update(ends_at=now)
-
-
-def _release_desk_items(person: Person, *, why: str) -> None:
-    """Items of the desk that they dealt with wait again, and whoever is on duty hears it."""
-    mine = Question.objects.filter(desk_holder=person, state__in=Question.UNANSWERED)
-    for question_id in sorted(mine.values_list("pk", flat=True)):
-        question = routing.locked(question_id)
-        if question.desk_holder_id != person.pk or not question.is_unanswered:
-            continue
-        Question.objects.filter(pk=question.pk).update(desk_holder=None)
-        question.desk_holder = None
-        item_codes.close(duty.item(question), person=person)
-        event = record(question, "desk_handed_back", expert=str(person.pk), why=why)
-        duty.tell(question, duty.event_for(question), occasion=event.pk)
-
-
-def _approved_by_others(person: Person) -> None:
-    """Answers that waited for their approval wait for somebody else's."""
-    theirs = ItemCode.objects.filter(person=person, item__startswith="approval:").values_list("item", flat=True)
-    ids = sorted(UUID(item.split(":")[1]) for item in theirs)
-    drafts = Answer.objects.filter(pk__in=ids, state=Answer.State.DRAFT).select_related("author")
-    for draft in drafts.order_by("question_id"):
-        answering.tell_approvers(routing.locked(draft.question_id), draft)

@@ -15,7 +15,7 @@ from notifications import item_codes
 from notifications.notify import notify
 from people.models import Person
 from questions import duty, expectation, links, promise, rounds, routing, words
-from questions.models import TEXT_CHARACTERS, Assignment, Question, Topic, record
+from questions.models import TEXT_CHARACTERS, Answer, Assignment, Question, Topic, record
 
 KEYS = UUID("0b8c6a1e-6f0e-4c57-9c2d-0d9c3f1f5a11")  # namespace: a message's key gives its question's id
 REFERENCE_LENGTH = 4
@@ -137,12 +137,40 @@ def withdraw(asker: Person, question_id: UUID) -> Question:
     return question
 
 
+def written(text: str, *, longest: int = TEXT_CHARACTERS) -> str:
+    """What somebody wrote, trimmed. Raises Invalid for an empty or too long text."""
+    text = text.strip()
+    if not text:
+        raise Invalid(_("Your text is empty."))
+    if len(text) > longest:
+        raise Invalid(_("This text is too long: %(max)s characters at most.") % {"max": longest})
+    return text
+
+
+def approval_item(draft: Answer) -> str:
+    return f"approval:{draft.pk}"
+
+
+def set_aside(unreleased: Answer) -> None:
+    """This text does not leave: it is kept, and nobody is asked to approve it any more."""
+    Answer.objects.filter(pk=unreleased.pk).update(state=Answer.State.REFUSED, leaves_at=None)
+    unreleased.state, unreleased.leaves_at = Answer.State.REFUSED, None
+    item_codes.close(approval_item(unreleased))
+
+
+def set_aside_unreleased(round_id: UUID) -> None:
+    """What waits to leave in this round does so no longer. Called with the question locked."""
+    for answer in Answer.objects.filter(round=round_id, state__in=[Answer.State.DRAFT, Answer.State.HELD]):
+        set_aside(answer)
+
+
 def release_everybody(question: Question, at: datetime, why: str) -> None:
     """Nobody needs to do anything about it any more; who held it is told. Called with the question locked."""
     items = [question.subject_key, duty.item(question)]
     items += [f"clarification:{pk}" for pk in question.clarifications.values_list("pk", flat=True)]
     for item in items:
         item_codes.close(item)
+    set_aside_unreleased(question.current_round_id)
     held = Assignment.objects.filter(question=question, state__in=Assignment.OPEN).select_related("expert")
     for assignment in held.order_by("expert_id"):
         routing.end_assignment(assignment, Assignment.State.SUPERSEDED, at)
@@ -163,6 +191,7 @@ def reopen(question: Question, at: datetime, *, actor: Person | None = None) -> 
     """Once: a new round with a new promise, the old verdict stays. False when it was reopened before. Needs the lock."""
     if question.current_round.number >= ROUNDS_MAX:
         return False
+    set_aside_unreleased(question.current_round_id)  # a correction that waits for approval: the new round answers anew
     round_ = rounds.new_round(question, question.current_round.number + 1, at)
     round_.save(force_insert=True)
     if not question.mark_reopened(round_, at):

@@ -326,6 +326,15 @@ class Question(models.Model):
     def subject_key(self) -> str:
         return f"question:{self.pk}"
 
+    @classmethod
+    def locked(cls, pk: Any) -> "Question":
+        """The question with its round, topic and people, locked: every move of it begins here. Raises DoesNotExist.
+
+        Two statements: who waited for the lock in one with joins would see the joined rows as they were before.
+        """
+        cls.objects.select_for_update().only("pk").get(pk=pk)
+        return cls.objects.select_related("current_round", "topic", "asker", "desk_holder").get(pk=pk)
+
     def _move(self, to: str, leaving: "frozenset[Question.State]", **fields: Any) -> bool:
         fields["state"] = to
         moved = type(self).objects.filter(pk=self.pk, state__in=leaving).update(**fields)
@@ -387,15 +396,14 @@ class Question(models.Model):
         leaving = frozenset({self.State.OFFERED, self.State.ACCEPTED})
         return self._move(self.State.WAITING_FOR_ASKER, leaving, follow_up_at=until)
 
-    def mark_clarified(self) -> bool:
-        return self._move(self.State.ACCEPTED, frozenset({self.State.WAITING_FOR_ASKER}), follow_up_at=None)
+    def mark_in_hands(self, state: str) -> bool:
+        """Waited for the asker or for approval, and does so no longer: back to what its holders make of it."""
+        leaving = frozenset({self.State.WAITING_FOR_ASKER, self.State.PENDING_APPROVAL})
+        return self._move(state, leaving, follow_up_at=None)
 
     def mark_pending_approval(self) -> bool:
         leaving = self.UNANSWERED - {self.State.PENDING_APPROVAL}
         return self._move(self.State.PENDING_APPROVAL, leaving, route_at=None, queued_at=None, follow_up_at=None)
-
-    def mark_approval_refused(self) -> bool:
-        return self._move(self.State.ACCEPTED, frozenset({self.State.PENDING_APPROVAL}))
 
     def mark_answered(self, remind_at: datetime | None) -> bool:
         """`remind_at`: when the asker is reminded to pass the answer on; None when it goes straight to the friend."""
@@ -438,16 +446,28 @@ class Question(models.Model):
     def mark_reopened(self, new_round: "Round", at: datetime) -> bool:
         leaving = self.ANSWER_OUT | {self.State.CLOSED}
         return self._move(
-            self.State.ROUTING, frozenset(leaving), close_reason="", current_round=new_round, route_at=at, follow_up_at=None
+            self.State.ROUTING,
+            frozenset(leaving),
+            close_reason="",
+            current_round=new_round,
+            route_at=at,
+            follow_up_at=None,
+            desk_holder=None,
         )
 
-    def mark_taken(self, person: Any) -> bool:
-        """One of the desk takes it: two at once, one gets it."""
-        taken = type(self).objects.filter(pk=self.pk, state__in=self.UNANSWERED, desk_holder__isnull=True)
-        if not taken.update(desk_holder=person, desk_due_at=None):
+    def mark_taken(self, person: Any, *, instead_of: Any = None) -> bool:
+        """One of the desk takes it, from nobody or from this colleague: two at once, one gets it."""
+        free = type(self).objects.filter(pk=self.pk, state__in=self.UNANSWERED, desk_holder=instead_of)
+        if not free.update(desk_holder=person, desk_due_at=None):
             return False
         self.desk_holder, self.desk_due_at = person, None
         return True
+
+    def mark_put_back(self) -> bool:
+        """Who of the desk had it lets go of it."""
+        freed = type(self).objects.filter(pk=self.pk, desk_holder__isnull=False).update(desk_holder=None)
+        self.desk_holder = None
+        return bool(freed)
 
 
 class Round(models.Model):
@@ -481,6 +501,7 @@ class Round(models.Model):
         indexes: ClassVar = [
             models.Index(fields=["next_step_at"], condition=Q(next_step_at__isnull=False), name="round_step_due"),
             models.Index(fields=["due_at"], condition=Q(verdict__in=["kept", "breached"]), name="round_settled"),
+            models.Index(fields=["steps_done"], condition=Q(steps_done__gte=3, is_answered=False), name="round_nearly_due"),
         ]
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["question", "number"], name="round_number_once"),
@@ -612,8 +633,9 @@ class Answer(models.Model):
 
     class State(models.TextChoices):
         DRAFT = "draft"
+        HELD = "held"  # straight to the friend: leaves by itself at `leaves_at`; without one its author said WAIT
         RELEASED = "released"
-        REFUSED = "refused"  # came too late, or the second pair of eyes said no
+        REFUSED = "refused"  # came too late, was written anew before it left, or the second pair of eyes said no
         CORRECTED = "corrected"  # replaced by a newer one
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
@@ -626,6 +648,7 @@ class Answer(models.Model):
     source = models.CharField(max_length=8, choices=Source)
     state = models.CharField(max_length=10, choices=State)
     received_at = models.DateTimeField()  # what the promise is judged by
+    leaves_at = models.DateTimeField(null=True, blank=True)  # due row: when a held one is released by itself
     approved_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+")
     corrects = models.ForeignKey("self", models.SET_NULL, null=True, blank=True, related_name="corrections")
     valid_until = models.DateTimeField(null=True, blank=True)
@@ -633,12 +656,19 @@ class Answer(models.Model):
     rated_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
-        indexes: ClassVar = [models.Index(fields=["question", "-received_at"], name="answer_question")]
+        indexes: ClassVar = [
+            models.Index(fields=["question", "-received_at"], name="answer_question"),
+            models.Index(fields=["leaves_at"], condition=Q(leaves_at__isnull=False), name="answer_leaves"),
+            models.Index(fields=["state"], condition=Q(state="draft"), name="answer_drafts"),
+        ]
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["round"], condition=Q(state="released"), name="answer_one_released"),
-            models.UniqueConstraint(fields=["round"], condition=Q(state="draft"), name="answer_one_draft"),
+            models.UniqueConstraint(fields=["round"], condition=Q(state__in=["draft", "held"]), name="answer_one_draft"),
             models.CheckConstraint(
-                condition=Q(state__in=["draft", "released", "refused", "corrected"]), name="answer_state"
+                condition=Q(state__in=["draft", "held", "released", "refused", "corrected"]), name="answer_state"
+            ),
+            models.CheckConstraint(
+                condition=Q(leaves_at__isnull=True) | Q(state="held"), name="answer_only_a_held_one_leaves"
             ),
             models.CheckConstraint(
                 condition=Q(approved_by__isnull=True) | ~Q(approved_by=F("author")), name="answer_approved_by_another"

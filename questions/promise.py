@@ -18,7 +18,7 @@ from notifications import inbound
 from notifications.models import Address, ItemCode
 from notifications.notify import notify
 from questions import calendars, duty, experts, routing, words
-from questions.models import Assignment, Question, Round, record
+from questions.models import Answer, Assignment, Question, Round, record
 from questions.rounds import BREACH, DESK, NAMES, REMIND, SWARM, step_at
 from questions.rounds import next_step as next_step  # part of what a promise is: pure, and also run by the simulation
 
@@ -84,6 +84,8 @@ def advance(round_id: UUID) -> None:
 
 def _answer_is_waiting(question: Question, round_: Round) -> bool:
     """A message that came in time and may carry the answer, not handled yet: then there is no breach to record so far."""
+    if Answer.objects.filter(round=round_, leaves_at__isnull=False, received_at__lte=round_.due_at).exists():
+        return True  # it leaves within ten minutes, and counts from when it came in
     items = [f"assignment:{pk}" for pk in round_.assignments.values_list("pk", flat=True)]  # a lapsed one may answer too
     items += [f"approval:{pk}" for pk in round_.answers.filter(state="draft").values_list("pk", flat=True)]
     codes = ItemCode.objects.filter(item__in=[*items, duty.item(question)])

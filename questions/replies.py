@@ -9,7 +9,7 @@ from backend import clock
 from notifications import item_codes, reply_targets
 from notifications.models import ItemCode
 from notifications.reply_targets import Mail
-from questions import after, answering, desk_commands, intake, words
+from questions import after, answering, approvals, desk_commands, intake, releasing, words
 from questions.models import Answer, Assignment, Question, Topic
 
 ASK_ADDRESSES = frozenset({"vraag", "ask"})
@@ -17,6 +17,12 @@ DECLINE_WORDS = frozenset({"NEE", "DECLINE"})
 ACCEPT_WORDS = frozenset({"JA", "ACCEPT"})
 ASK_WORDS = frozenset({"VRAAG", "ASK"})
 PASS_WORDS = frozenset({"DOOR", "PASS"})
+BACK_WORDS = frozenset({"TERUG", "BACK"})
+WRONG_WORDS = frozenset({"ANDERS", "WRONG"})
+WAIT_WORDS = frozenset({"WACHT", "WAIT"})
+SEND_WORDS = frozenset({"STUUR", "SEND"})
+CORRECT_WORDS = frozenset({"CORRECTIE", "CORRECT"})
+DESK_ADDRESSES = frozenset({"balie", "desk"})
 NAME_WORDS = 4  # "DOOR Joris van der Berg" passes on; a longer text that begins so is an answer
 INTERN = re.compile(r"(?mi)^---\s*intern\s*$")
 
@@ -32,7 +38,8 @@ def _first(text: str) -> tuple[str, str]:
 
 
 def to_assignment(item: ItemCode, mail: Mail) -> str:
-    """An expert's reply: JA alone takes it, NEE declines, VRAAG asks back, DOOR + name passes on, else it is the answer."""
+    """An expert's reply: JA alone takes it, NEE declines, VRAAG asks back, DOOR + name passes on, CORRECTIE replaces what
+    they answered, ANDERS, TERUG, WACHT and STUUR alone do what they say; else it is the answer."""
     assignment = Assignment.objects.select_related("question__topic").get(pk=_pk(item))
     names = {"reference": assignment.question.reference}
     first, rest = _first(mail.text)
@@ -43,13 +50,35 @@ def to_assignment(item: ItemCode, mail: Mail) -> str:
         answering.accept(mail.person, assignment.pk)
         return _("%(reference)s is yours. Reply once more with your answer.") % names
     if first in ASK_WORDS and rest:
-        answering.ask_back(mail.person, assignment.pk, rest)
+        answering.ask_back(mail.person, assignment.pk, rest, received_at=mail.received_at)
         return _("Your question about %(reference)s is on its way to who asked.") % names
     if first in PASS_WORDS and 0 < len(rest.split()) <= NAME_WORDS:
         colleague = desk_commands.expert_named(assignment.question, rest)
         answering.pass_to(mail.person, assignment.pk, colleague.pk)
         return _("%(reference)s goes to %(name)s.") % {**names, "name": colleague.name}
-    return _answer(assignment, mail)
+    if first in CORRECT_WORDS and rest:
+        return desk_commands.correct(
+            mail.person, assignment.question_id, rest, received_at=mail.received_at, source="email"
+        )
+    return (_alone(first, item, assignment, mail) if not rest else None) or _answer(assignment, mail)
+
+
+def _alone(word: str, item: ItemCode, assignment: Assignment, mail: Mail) -> str | None:
+    """Words that count only as the whole message. None: it is not one of them."""
+    names = {"reference": assignment.question.reference}
+    if word in WRONG_WORDS:
+        answering.decline(mail.person, assignment.pk, Assignment.DeclineReason.NOT_MY_TOPIC)
+        return _("Thank you for saying so. The desk looks what %(reference)s is about.") % names
+    if word in BACK_WORDS:
+        answering.hand_back(mail.person, assignment.pk)
+        return _("%(reference)s goes to somebody else.") % names
+    if word in WAIT_WORDS:
+        releasing.hold(mail.person, assignment.pk)
+        return words.held_back(assignment.question, item.code)
+    if word in SEND_WORDS:
+        given = releasing.send(mail.person, assignment.pk, received_at=mail.received_at)
+        return words.heard_back(given, assignment.question)
+    return None
 
 
 def _answer(assignment: Assignment, mail: Mail) -> str:
@@ -66,12 +95,15 @@ def _answer(assignment: Assignment, mail: Mail) -> str:
 
 
 def to_question(item: ItemCode, mail: Mail) -> str:
-    """An asker's reply: a thank-you changes nothing, GELUKT closes, INTREKKEN withdraws; they hear how it stands."""
+    """An asker's reply: a thank-you changes nothing, GELUKT closes, NIETGELUKT reopens, INTREKKEN withdraws; they hear
+    how it stands."""
     question = Question.objects.select_related("current_round").get(pk=_pk(item))
     first, _rest = _first(mail.text)
     if first in {"GELUKT", "HELPED"}:
         after.rate(question.pk, helped=True, actor=mail.person)
         return _("Good to hear. %(reference)s is closed.") % {"reference": question.reference}
+    if first in {"NIETGELUKT", "NOTYET"}:
+        return words.not_yet(question, after.rate(question.pk, helped=False, actor=mail.person))
     if first in {"DOORGEGEVEN", "RELAYED"}:
         after.relay(mail.person, question.pk)
         return _("Noted: you passed on the answer to %(reference)s.") % {"reference": question.reference}
@@ -93,9 +125,9 @@ def to_approval(item: ItemCode, mail: Mail) -> str:
     names = {"reference": draft.question.reference}
     first, rest = _first(mail.text)
     if first in ACCEPT_WORDS and not rest:
-        answering.approve(mail.person, draft.pk, received_at=mail.received_at)
+        approvals.approve(mail.person, draft.pk, received_at=mail.received_at)
         return _("Thank you. The answer to %(reference)s is out.") % names
-    answering.refuse_approval(mail.person, draft.pk, mail.text)
+    approvals.refuse(mail.person, draft.pk, mail.text)
     return _("The answer to %(reference)s goes back to its author.") % names
 
 
@@ -115,11 +147,15 @@ def to_desk(item: ItemCode, mail: Mail) -> str:
         return desk_commands.answer(person, pk, rest, received_at=mail.received_at, source="email")
     if first in {"SLUIT", "CLOSE"}:
         return desk_commands.close(person, pk, rest)
+    if first in CORRECT_WORDS:
+        return desk_commands.correct(person, pk, rest, received_at=mail.received_at, source="email")
     return words.desk_help(Question.objects.get(pk=pk), item.code)
 
 
 def to_address(local: str, mail: Mail) -> str | None:
-    """A new question, by mail to vraag@ or to a topic's own address. None: this address is not ours."""
+    """A new question, by mail to vraag@ or to a topic's own address; the desk's list, by mail to balie@. None: not ours."""
+    if local in DESK_ADDRESSES:
+        return desk_commands.listing(mail.person)
     topic = Topic.objects.filter(mail_key=local, is_active=True).first()
     if topic is None and local not in ASK_ADDRESSES:
         return None

@@ -152,6 +152,7 @@ def resume(question: Question, at: datetime) -> None:
     round_ = _running(question)
     if round_.paused_at is None:
         return
+    at = max(at, round_.paused_at)  # a message may be handled after one that came later
     record(question, RESUMED, at=at, round=round_.number)
     since, round_.paused_at = round_.paused_at, None
     _replan(round_, policy_of(round_), since=since, at=at)
@@ -202,7 +203,6 @@ def behind(topic: Topic) -> list[UUID]:
 @transaction.atomic
 def follow_topic(question_id: UUID) -> None:
     """The topic's policy or calendar changed: this question's running promise follows."""
-    rows = Question.objects.select_for_update(of=("self",)).select_related("current_round", "topic__calendar")
-    question = rows.get(pk=question_id)
+    question = Question.locked(question_id)
     if question.topic is not None and question.is_unanswered:
         adopt_promise(question, question.topic)

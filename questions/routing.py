@@ -120,8 +120,7 @@ def due_ids(limit: int) -> list[UUID]:
 
 def locked(question_id: UUID) -> Question:
     """The question with its round and topic, locked: every move of it begins here. Raises Question.DoesNotExist."""
-    rows = Question.objects.select_for_update(of=("self",)).select_related("current_round", "topic", "asker")
-    return rows.get(pk=question_id)
+    return Question.locked(question_id)
 
 
 @transaction.atomic
@@ -319,24 +318,39 @@ def drop_clarification(question: Question, at: datetime) -> None:
     """Nobody waits for the reply any more."""
     for clarification in Clarification.objects.filter(question=question, replied_at__isnull=True):
         Clarification.objects.filter(pk=clarification.pk).update(replied_at=at)
-        item_codes.close(f"clarification:{clarification.pk}")
+        item_codes.close(clarification_item(clarification))
 
 
-def stop_waiting(question: Question, assignment: Assignment, at: datetime) -> None:
-    """The clock that stood still for this expert's question to the asker runs again; another expert's stays."""
-    if Clarification.objects.filter(assignment=assignment, replied_at__isnull=True).exists():
-        rounds.resume(question, at)
-        drop_clarification(question, at)
+def clarification_item(clarification: Clarification) -> str:
+    return f"clarification:{clarification.pk}"
+
+
+def stop_waiting(question: Question, at: datetime) -> None:
+    """The asker's reply is not needed any more: the clock runs on, and whoever still holds the question goes on."""
+    if question.state != Question.State.WAITING_FOR_ASKER:
+        return
+    rounds.resume(question, at)
+    drop_clarification(question, at)
+    question.mark_in_hands(in_whose_hands(question))
+
+
+def in_whose_hands(question: Question) -> str:
+    """The state that a question's open assignments make; accepted when there are none: then `pass_on` follows."""
+    states = set(Assignment.objects.filter(question=question, state__in=Assignment.OPEN).values_list("state", flat=True))
+    return Question.State.OFFERED if states == {Assignment.State.OFFERED} else Question.State.ACCEPTED
+
+
+def asks_the_asker(assignment: Assignment) -> bool:
+    """Does this expert wait for the asker's reply?"""
+    return Clarification.objects.filter(assignment=assignment, replied_at__isnull=True).exists()
 
 
 def stays_with_others(question: Question) -> bool:
     """Somebody of a swarm still holds it; then the question stands as they do. Called with the question locked."""
-    states = set(Assignment.objects.filter(question=question, state__in=Assignment.OPEN).values_list("state", flat=True))
-    if not states:
+    if not Assignment.objects.filter(question=question, state__in=Assignment.OPEN).exists():
         return False
     if not Clarification.objects.filter(question=question, replied_at__isnull=True).exists():
-        accepted = Assignment.State.ACCEPTED in states
-        question.mark_with_others(Question.State.ACCEPTED if accepted else Question.State.OFFERED)
+        question.mark_with_others(in_whose_hands(question))
     return True
 
 

@@ -9,9 +9,9 @@ from pydantic import Field
 from backend import clock
 from backend.manners import AnswerText, LongText, NoteText, Schema, ShortCode
 from people.models import Person
-from questions import links, words
+from questions import links, masking, words
 from questions.masking import masked
-from questions.models import Answer, Assignment, Clarification, DutyShift, Event, Question, Round, Topic
+from questions.models import Answer, Assignment, Clarification, DutyShift, Event, Question, Round, Topic, Workload
 
 
 class TopicOut(Schema):
@@ -117,8 +117,9 @@ class ClarificationOut(Schema):
     replied_at: datetime | None = Field(description="UTC; null while the expert waits for my reply.")
 
     @classmethod
-    def of(cls, row: Clarification) -> "ClarificationOut":
-        return cls(id=row.pk, text=row.text, asked_at=row.asked_at, reply=row.reply, replied_at=row.replied_at)
+    def of(cls, row: Clarification, *, masked: bool = False) -> "ClarificationOut":
+        reply = masking.masked(row.reply) if masked else row.reply
+        return cls(id=row.pk, text=row.text, asked_at=row.asked_at, reply=reply, replied_at=row.replied_at)
 
 
 class QuestionDetail(QuestionOut):
@@ -231,6 +232,41 @@ def _reasons(assignment: Assignment, reader: Person) -> list[ReasonOut]:
     return [ReasonOut(code=reason["code"], text=text) for reason, text in pairs]
 
 
+class MyAnswerOut(Schema):
+    """What I wrote, as it is shown."""
+
+    id: UUID
+    text: str = Field(description="What the friend may read.")
+    internal_note: str = Field(description="For colleagues only.")
+    state: str = Field(
+        description="draft (waits for approval), held (waits to leave), released, corrected or refused (kept, not sent)."
+        " May grow."
+    )
+    received_at: datetime = Field(description="UTC.")
+    leaves_at: datetime | None = Field(description="UTC: when a held one leaves by itself; null when it does not.")
+    helped: bool | None = Field(description="The friend's rating; null until there is one.")
+
+    @classmethod
+    def of(cls, answer: Answer) -> "MyAnswerOut":
+        names = ("text", "internal_note", "state", "received_at", "leaves_at", "helped")
+        return cls(id=answer.pk, **{name: getattr(answer, name) for name in names})
+
+
+class AssignmentDetail(AssignmentOut):
+    clarifications: list[ClarificationOut] = Field(description="What was asked back and replied, masked; oldest first.")
+    answer: MyAnswerOut | None = Field(description="My newest text for this question; null until there is one.")
+
+    @classmethod
+    def whole(
+        cls, assignment: Assignment, reader: Person, clarifications: list[Clarification], answer: Answer | None
+    ) -> "AssignmentDetail":
+        return cls(
+            **AssignmentOut.of(assignment, reader).model_dump(),
+            clarifications=[ClarificationOut.of(row, masked=True) for row in clarifications],
+            answer=MyAnswerOut.of(answer) if answer else None,
+        )
+
+
 class DeclineIn(Schema):
     reason: Literal["not_my_topic", "no_time", "conflict", "other"] = Field(
         description="not_my_topic sends it back for a better topic; the others pass it on."
@@ -256,7 +292,7 @@ class TextIn(Schema):
 
 
 class ColleagueIn(Schema):
-    colleague: UUID = Field(description="A person's id: one of `list_colleagues`.")
+    colleague: UUID = Field(description="A person's id: one of `list_colleagues` or `list_desk_experts`.")
 
 
 class ColleagueOut(Schema):
@@ -320,6 +356,19 @@ class DeskItemOut(Schema):
             promise=PromiseOut.of(question.current_round, clock.now()),
             holder=question.desk_holder.name if question.desk_holder else None,
         )
+
+
+class DeskExpertOut(Schema):
+    """An expert to whom the desk may give it."""
+
+    id: UUID
+    name: str = Field(max_length=120)
+    open: int = Field(description="Questions they hold now.", ge=0, le=32767)
+    capacity: int = Field(description="Questions they can hold.", ge=0, le=32767)
+
+    @classmethod
+    def of(cls, person: Person, load: Workload) -> "DeskExpertOut":
+        return cls(id=person.pk, name=person.name, open=load.open_count, capacity=load.capacity)
 
 
 class TopicChoiceIn(Schema):

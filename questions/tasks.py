@@ -11,8 +11,8 @@ from django.db.models import Model
 from backend import clock
 from backend.retry import is_lost_race, until_done
 from backend.ring import ring
-from questions import after, duty, expectation, experts, friends, promise, rounds, routing, topics
-from questions.models import Assignment, Question, Topic
+from questions import after, duty, expectation, experts, friends, promise, releasing, rounds, routing, topics
+from questions.models import Answer, Assignment, Question, Topic
 
 log = logging.getLogger(__name__)
 
@@ -87,6 +87,7 @@ def follow_up() -> None:
     task = "questions.tasks.follow_up"
     _each(_tick(task, after.due_ids(BATCH)), after.follow_up, _aside(Question, "follow_up_at"))
     _each(_tick(task, duty.due_ids(BATCH)), duty.tell_waiting, _aside(Question, "desk_due_at"))
+    _each(_tick(task, releasing.due_ids(BATCH)), releasing.leave, _aside(Answer, "leaves_at"))
 
 
 @shared_task

@@ -9,7 +9,7 @@ from backend.errors import Invalid
 from notifications import item_codes, segments
 from notifications.models import ItemCode
 from notifications.verbs import Command, Verb, register
-from questions import after, answering, desk, desk_commands, duty, intake, skills, words
+from questions import after, answering, approvals, corrections, desk_commands, intake, releasing, skills, words
 from questions.models import Assignment, Question
 
 STATUS_LINES = 4
@@ -44,7 +44,8 @@ def ask(command: Command) -> str:
     first, _space, rest = command.text.partition(" ")
     item = item_codes.find(command.person, first) if item_codes.is_code(first) else None
     if item is not None and item.kind == "assignment":
-        answering.ask_back(command.person, UUID(item.item.split(":")[1]), rest)
+        pk = UUID(item.item.split(":")[1])
+        answering.ask_back(command.person, pk, rest, received_at=command.received_at)
         return _("Your question about %(reference)s is on its way to who asked.") % {"reference": _question(item).reference}
     question = intake.submit(
         command.person,
@@ -93,7 +94,7 @@ def accept(command: Command) -> str:
     if _kind(command) == "desk":
         return desk_commands.take(command.person, _pk(command))
     if _kind(command) == "approval":
-        answering.approve(command.person, _pk(command), received_at=command.received_at)
+        approvals.approve(command.person, _pk(command), received_at=command.received_at)
         return _("Thank you. The answer to %(reference)s is out.") % {"reference": _reference(command)}
     answering.accept(command.person, _pk(command))
     question = _question(command.item)
@@ -116,7 +117,7 @@ def not_mine(command: Command) -> str:
 
 
 def reject(command: Command) -> str:
-    answering.refuse_approval(command.person, _pk(command), command.text)
+    approvals.refuse(command.person, _pk(command), command.text)
     return _("The answer to %(reference)s goes back to its author.") % {"reference": _reference(command)}
 
 
@@ -161,22 +162,32 @@ def close(command: Command) -> str:
 
 
 def correct(command: Command) -> str:
-    """CORRECTIE A7 + text: a newer text for what I answered."""
+    """CORRECTIE A7 + text: a newer text for what I answered, or for what came to the desk."""
     draft = answering.Draft(command.text, command.received_at, "sms")
     question = _question(command.item)
-    made = answering.correct(command.person, question.pk, draft)
+    made = corrections.correct(command.person, question.pk, draft)
     return words.heard_back_short(made, question)
+
+
+def wait(command: Command) -> str:
+    """WACHT: my answer does not leave for the friend yet."""
+    releasing.hold(command.person, _pk(command))
+    return words.held_back(_question(command.item), command.item.code if command.item else "")
+
+
+def send(command: Command) -> str:
+    given = releasing.send(command.person, _pk(command), received_at=command.received_at)
+    return words.heard_back_short(given, _question(command.item))
 
 
 def desk_list(command: Command) -> str:
     """BALIE: what waits for the desk, with my codes."""
-    if not duty.is_desk(command.person):
-        return _("Only the duty desk can do this.")
-    codes = {
-        question.pk: item_codes.open_for(command.person, duty.item(question), words.label(question)).code
-        for question in desk.items()[: desk_commands.LISTED]
-    }
-    return desk_commands.listing(command.person, clock.now(), codes)
+    return desk_commands.listing(command.person)
+
+
+def duties(command: Command) -> str:
+    """DIENST: when I am on duty."""
+    return desk_commands.duties(command.person)
 
 
 def more(command: Command) -> str:
@@ -202,9 +213,7 @@ def helped(command: Command) -> str:
 
 def not_yet(command: Command) -> str:
     question = _question(command.item)
-    if after.rate(question.pk, helped=False, actor=command.person) == "reopened":
-        return _("%(reference)s is open again; an expert looks at it once more.") % {"reference": question.reference}
-    return _("Noted for %(reference)s. It was opened again before.") % {"reference": question.reference}
+    return words.not_yet(question, after.rate(question.pk, helped=False, actor=command.person))
 
 
 def relayed(command: Command) -> str:
@@ -227,12 +236,15 @@ def fill_registry() -> None:
     register(Verb(("ANDERS", "WRONG"), not_mine, kinds=("assignment",), needs_code=True, whole_message=True))
     register(Verb(("TERUG", "BACK"), back, kinds=("assignment", "desk"), needs_code=True, whole_message=True))
     register(Verb(("DOOR", "PASS"), pass_on, kinds=("assignment", "desk"), needs_code=True))
-    register(Verb(("CORRECTIE", "CORRECT"), correct, kinds=("assignment",), needs_code=True))
+    register(Verb(("CORRECTIE", "CORRECT"), correct, kinds=("assignment", "desk"), needs_code=True))
+    register(Verb(("WACHT", "WAIT"), wait, kinds=("assignment",), whole_message=True))
+    register(Verb(("STUUR", "SEND"), send, kinds=("assignment",), whole_message=True))
     register(Verb(("AFKEUR", "REJECT"), reject, kinds=("approval",), needs_code=True))
     register(Verb(("KEN", "KNOW"), know))
     register(Verb(("ONDERWERP", "TOPIC"), topic, kinds=("desk",), needs_code=True))
     register(Verb(("SLUIT", "CLOSE"), close, kinds=("desk",), needs_code=True))
     register(Verb(("BALIE", "DESK"), desk_list))
+    register(Verb(("DIENST", "DUTY"), duties))
     register(Verb(("MEER", "MORE"), more, kinds=("question",)))
     register(Verb(("GELUKT", "HELPED"), helped, kinds=("question",)))
     register(Verb(("NIETGELUKT", "NOTYET"), not_yet, kinds=("question",)))

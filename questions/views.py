@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods
 
 from backend import clock
 from backend.errors import Refusal
-from questions import after, answering, friends, links, words
+from questions import after, answering, corrections, friends, links, releasing, words
 from questions.masking import masked
 from questions.models import Assignment, Question
 
@@ -128,11 +128,19 @@ def _expert_acts(request: HttpRequest, assignment: Assignment) -> None:
             source="link",
         )
         if given.state == given.State.REFUSED:
-            raise answering.AlreadyAnswered(words.too_late(Question.objects.get(pk=assignment.question_id)))
+            raise answering.AlreadyAnswered(words.too_late(Question.objects.get(pk=assignment.question_id), expert))
+    elif action == "hold":
+        releasing.hold(expert, assignment.pk)
+    elif action == "send":
+        releasing.send(expert, assignment.pk, received_at=clock.now())
+    elif action == "correct":
+        draft = answering.Draft(request.POST.get("text", ""), clock.now(), "link")
+        corrections.correct(expert, assignment.question_id, draft)
 
 
 def _expert_words(assignment: Assignment) -> dict[str, Any]:
     question, expert = assignment.question, assignment.expert
+    own = assignment.answers.order_by("-received_at").first()
     return {
         "assignment": assignment,
         "question": question,
@@ -142,6 +150,7 @@ def _expert_words(assignment: Assignment) -> dict[str, Any]:
         "due": words.when(question.current_round.due_at, expert),
         "overdue": question.current_round.status(clock.now()) in {"overdue", "breached"},
         "can_answer": question.is_unanswered and assignment.round_id == question.current_round_id,
-        "own_answer": assignment.answers.order_by("-received_at").first(),
+        "own_answer": own,
+        "leaves": words.when(own.leaves_at, expert) if own and own.leaves_at else "",
         "language": expert.language,
     }

@@ -224,19 +224,22 @@ def approval(question: Question, draft: Answer, reader: Person, code: str) -> Wo
 
 @_in_language_of(3)
 def needs_work(question: Question, draft: Answer, remark: str, author: Person, code: str) -> Words:
-    """To the author whose text came back."""
-    sms = fit(
-        _("Your answer to %(reference)s came back: %(text)s Answer again: ANSWER %(code)s + text"),
-        remark,
-        reference=question.reference,
-        code=code,
-    )
+    """To the author whose text came back; without a code they no longer hold the question."""
+    again = _("CORRECT %(code)s + text") if draft.corrects_id else _("ANSWER %(code)s + text")
+    how = _("Again: %(how)s") % {"how": again % {"code": code}} if code else _("A colleague goes on with it.")
+    sms = fit(_("Your answer to %(reference)s came back: %(text)s %(how)s"), remark, reference=question.reference, how=how)
     return {
         "title": _("%(reference)s: your answer came back") % {"reference": question.reference},
-        "body": _("A colleague wrote:\n\n%(remark)s\n\nYour text was:\n\n%(answer)s\n\nReply with the new text.")
-        % {"remark": remark, "answer": draft.text},
+        "body": _("A colleague wrote:\n\n%(remark)s\n\nYour text was:\n\n%(answer)s\n\n%(how)s")
+        % {"remark": remark, "answer": draft.text, "how": _how_again(draft, code)},
         "sms": sms,
     }
+
+
+def _how_again(draft: Answer, code: str) -> str:
+    if not code:
+        return _("A colleague goes on with it.")
+    return _("Reply with CORRECT and the new text.") if draft.corrects_id else _("Reply with the new text.")
 
 
 @_in_language_of(2)
@@ -267,26 +270,50 @@ def clarified(question: Question, clarification: Clarification, expert: Person, 
 
 
 def heard_back(given: Answer, question: Question) -> str:
-    """To whoever wrote an answer: the words as they leave, or why they do not."""
+    """To whoever wrote an answer: the words as they leave, and when, or why they do not."""
     if given.state == given.State.REFUSED:
-        return too_late(question)
+        return too_late(question, given.author)
     if given.state == given.State.DRAFT:
         return waits_for_approval(question)
-    return what_will_be_shown(given, question)
+    shown = what_will_be_shown(given, question)
+    if given.leaves_at is None:
+        return shown
+    leaves = _("It leaves for the friend at %(at)s. Reply with WAIT to hold it back, or with a better text.")
+    return f"{shown}\n\n{leaves % {'at': when(given.leaves_at, given.author)}}"
 
 
 def heard_back_short(given: Answer, question: Question) -> str:
     """The same in an SMS."""
+    if given.leaves_at is not None:
+        template = _("The answer to %(reference)s leaves at %(at)s: %(text)s WAIT holds it back.")
+        at = when(given.leaves_at, given.author)
+        return fit(template, given.text, reference=question.reference, at=at)
     if given.state != given.State.RELEASED:
         return heard_back(given, question)
     return fit(_("Thank you. The answer to %(reference)s is out: %(text)s"), given.text, reference=question.reference)
 
 
-def too_late(question: Question) -> str:
-    """To an expert whose text came after the end."""
+def held_back(question: Question, code: str) -> str:
+    """To an expert who said WAIT."""
+    template = _("The answer to %(reference)s waits. SEND %(code)s lets it go; ANSWER %(code)s + text replaces it.")
+    return template % {"reference": question.reference, "code": code}
+
+
+def too_late(question: Question, author: Person) -> str:
+    """To an expert whose text came after the end, or after their own answer."""
     names = {"reference": question.reference}
     if question.state == Question.State.WITHDRAWN:
         return _("%(reference)s was withdrawn before your text came in. It is kept, but not sent.") % names
+    if question.answers.filter(author=author, state=Answer.State.RELEASED).exists():
+        return (
+            _(
+                "Your answer to %(reference)s is out already. To change it, begin with CORRECT."
+                " What you wrote now is kept, but not sent."
+            )
+            % names
+        )
+    if not question.is_unanswered and not question.answers.filter(state=Answer.State.RELEASED).exists():
+        return _("%(reference)s was closed before your text came in. It is kept, but not sent.") % names
     return _("A colleague had answered %(reference)s before you. Your text is kept, but not sent.") % names
 
 
@@ -381,6 +408,15 @@ def corrected(question: Question, made: Answer, asker: Person, code: str) -> Wor
 
 
 @_in_language_of(1)
+def waits_for_duty(question: Question, asker: Person, until: datetime, expected_at: datetime) -> Words:
+    """Nobody of the desk is on duty, and only the desk can help: from when on, and when to expect something."""
+    names = {"reference": question.reference, "at": when(until, asker), "expected": when(expected_at, asker)}
+    template = _("A colleague looks at %(reference)s first, from %(at)s on: expect the answer around %(expected)s.")
+    text = template % names
+    return {"title": _("%(reference)s waits for a colleague") % names, "body": text, "sms": segments.plain(text)}
+
+
+@_in_language_of(1)
 def closed(question: Question, asker: Person) -> Words:
     """Closed without an answer, and why."""
     names = {"reference": question.reference}
@@ -425,6 +461,13 @@ def breach(question: Question, asker: Person, expected_at: datetime) -> Words:
         % values
     )
     return {"title": _("%(reference)s takes longer than promised") % values, "body": text, "sms": text}
+
+
+def not_yet(question: Question, result: str) -> str:
+    """To an asker who said that it did not help."""
+    if result == "reopened":
+        return _("%(reference)s is open again; an expert looks at it once more.") % {"reference": question.reference}
+    return _("Noted for %(reference)s. It was opened again before.") % {"reference": question.reference}
 
 
 def status_line(question: Question, person: Person, code: str, at: datetime) -> str:

@@ -27,7 +27,7 @@ from notifications.management.commands import receive_mail
 from notifications.models import ItemCode
 from people import lifecycle
 from people.models import AccessToken, Person, WorkingHours
-from questions import after, duty, experts, promise, routing
+from questions import after, duty, experts, promise, releasing, routing
 from questions.models import Assignment, Expertise, Question, Topic, TopicExample, Workload
 from sandbox import mailbox
 from sandbox.models import Letter
@@ -242,6 +242,9 @@ def work(*, sending: bool = True) -> None:
         moved += delivery.send_due() if sending else 0
         for question_id in after.due_ids(500):
             after.follow_up(question_id)
+            moved += 1
+        for answer_id in releasing.due_ids(500):
+            releasing.leave(answer_id)
             moved += 1
         for question_id in duty.due_ids(500):
             duty.tell_waiting(question_id)

@@ -33,6 +33,7 @@ def _answer(cast: Cast, question: Question) -> None:
     answering.answer(
         assignment.expert, assignment.pk, "Een dubbele maand.", received_at=assignment.offered_at, source="api"
     )
+    later(minutes=10)
     work()
 
 

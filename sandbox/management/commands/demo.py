@@ -14,7 +14,7 @@ from django.db import transaction
 from backend import clock
 from people import absences, roster
 from people.models import Person
-from questions import after, answering, expectation, experts, intake, rounds, routing, topics
+from questions import after, answering, approvals, expectation, experts, intake, releasing, rounds, routing, topics
 from questions.models import (
     Answer,
     Assignment,
@@ -181,6 +181,8 @@ def _answer(question: Question, assignment: Assignment, data: dict[str, Any], re
         source="email",
     )
     if given.state == Answer.State.DRAFT:
-        answering.approve(_lead(question), given.pk, received_at=written_at + timedelta(minutes=20))
+        approvals.approve(_lead(question), given.pk, received_at=written_at + timedelta(minutes=20))
+    elif given.state == Answer.State.HELD:
+        releasing.send(assignment.expert, assignment.pk, received_at=written_at)
     if data.get("helped") is not None:
         after.rate(question.pk, helped=data["helped"])
