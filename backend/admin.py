@@ -17,7 +17,7 @@ from notifications.models import Delivery, InboundMessage, Notification
 from people.models import Person
 from questions import reports
 from questions.admin import standing
-from questions.models import Calendar, DutyShift, Question, Topic
+from questions.models import AskedGroup, Calendar, DutyShift, Question, Topic
 
 # Roles and contact points come from HR: the libraries' own groups and addresses are not used.
 admin.site.unregister([Group, EmailAddress])
@@ -32,6 +32,7 @@ MENU = (
     (DutyShift, _("Duties"), "calendar_month", "?when=coming"),
     (Topic, _("Topics"), "category", ""),
     (Calendar, _("Calendars"), "calendar_month", ""),
+    (AskedGroup, _("What people ask"), "forum", ""),
     (Person, _("People"), "groups", ""),
     (Notification, _("Nobody reached"), "notifications_off", "?state__exact=exhausted"),
     (Delivery, _("Deliveries"), "outgoing_mail", ""),

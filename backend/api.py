@@ -16,6 +16,7 @@ from people.api import router as people_router
 from people.bearer import Bearer
 from questions.api import router as questions_router
 from questions.desk_api import router as desk_router
+from questions.knowledge_api import router as knowledge_router
 from questions.skills_api import router as skills_router
 
 VERSION = "1.1.0"
@@ -47,6 +48,7 @@ api.add_router("", people_router)
 api.add_router("", questions_router)
 api.add_router("", desk_router)
 api.add_router("", skills_router)
+api.add_router("", knowledge_router)
 api.add_router("", notifications_router)
 api.add_router("", health.router)
 

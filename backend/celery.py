@@ -23,6 +23,7 @@ def timetable(sender: Celery, **_: object) -> None:
         "questions.tasks.run_due_promises",
         "questions.tasks.expire_offers",
         "questions.tasks.follow_up",
+        "questions.tasks.tend_knowledge",
         "people.tasks.begin_absences",
     ):
         # A tick that nobody picked up in time is worth nothing: the next one does the same work.
@@ -39,5 +40,9 @@ def timetable(sender: Celery, **_: object) -> None:
     )
     sender.add_periodic_task(300, sender.signature("questions.tasks.adopt_policies"), name="questions.tasks.adopt_policies")
     sender.add_periodic_task(300, sender.signature("questions.tasks.train_topics"), name="questions.tasks.train_topics")
+    # Once a week there is something to group; looked for each hour, so that a missed Monday is made up for.
+    sender.add_periodic_task(
+        3600, sender.signature("questions.tasks.group_questions"), name="questions.tasks.group_questions"
+    )
     sender.add_periodic_task(3600, sender.signature("notifications.tasks.purge"), name="notifications.tasks.purge")
     sender.add_periodic_task(3600, sender.signature("questions.tasks.purge"), name="questions.tasks.purge")

@@ -52,6 +52,9 @@ AnswerText = Annotated[
     str, StringConstraints(min_length=1, max_length=8000, strip_whitespace=True), AfterValidator(_printable)
 ]
 NoteText = Annotated[str, StringConstraints(max_length=8000, strip_whitespace=True), AfterValidator(_printable)]
+SearchText = Annotated[
+    str, StringConstraints(min_length=3, max_length=500, strip_whitespace=True), AfterValidator(_printable)
+]
 IdempotencyKey = Annotated[
     str,
     ninja.Header(

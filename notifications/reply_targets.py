@@ -21,7 +21,8 @@ class Mail:
 
 
 ItemHandler = Callable[[ItemCode, Mail], str]  # returns what goes back to the person
-AddressHandler = Callable[[str, Mail], str | None]  # given the local part; None: not mine
+# Given the local part; returns what goes back and the reply key that it goes back under. None: not mine.
+AddressHandler = Callable[[str, Mail], tuple[str, str] | None]
 
 ITEM_HANDLERS: dict[str, ItemHandler] = {}
 ADDRESS_HANDLERS: list[AddressHandler] = []

@@ -20,6 +20,7 @@ from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.utils.formats import date_format
+from django.utils.text import Truncator
 from django.utils.timezone import localtime
 from django.utils.translation import get_language, gettext
 from django.utils.translation import gettext_lazy as _
@@ -35,7 +36,7 @@ from people.models import Language, Person, Role
 from questions import admin_desk, after, calendar_admin, desk, duty, handover, rounds, topics, words
 from questions import workload_admin as workload_admin  # registers its page
 from questions.masking import masked
-from questions.models import Answer, Assignment, Event, Expertise, Question, Topic, TopicExample, TopicModel
+from questions.models import Answer, AskedGroup, Assignment, Event, Expertise, Question, Topic, TopicExample, TopicModel
 
 EVENTS_SHOWN = 500
 SOON_SHARE = 0.25  # of the promise: with less time left its clock turns orange
@@ -106,10 +107,13 @@ EVENT_NAMES = {
     "desk_assigned": _("assigned by the desk"),
     "desk_answered": _("answered by the desk"),
     "desk_closed": _("closed by the desk"),
+    "suggested": _("an earlier answer suggested"),
+    "reused": _("an earlier answer used"),
+    "answer_expired": _("the answer is no longer valid"),
 }
 
 NAMELESS = frozenset(
-    {"assignment", "assignments", "answer", "guesses", "clarification", "old"}
+    {"assignment", "assignments", "answer", "guesses", "clarification", "old", "source"}
 )  # in an event's data: ids that tell a reader nothing
 
 
@@ -313,8 +317,6 @@ class TopicModelAdmin(LookOnly):
         self.log_change(request, chosen[0], "use")
         told = gettext("Version %(n)s chooses topics now.") % {"n": chosen[0].version}
         self.message_user(request, told, messages.SUCCESS)
-            request, gettext("Version %(n)s chooses topics now.") % {"n": chosen[0].version}, messages.SUCCESS
-        )
 
 
 # --- questions -------------------------------------------------------------------------------------------------------
@@ -483,6 +485,29 @@ def _topic(pk: str) -> Topic | None:
         return Topic.objects.filter(pk=UUID(pk)).first()
     except ValueError:
         return None
+
+
+@admin.register(AskedGroup)
+class AskedGroupAdmin(LookOnly):
+    """What people ask, a week at a time."""
+
+    list_display = ("week", "topic", "shown_text", "count", "shown_share", "shown_change")
+    list_filter = ("week", "topic")
+    list_select_related = ("topic", "week")
+    search_fields = ("text",)
+    fields = ("week", "topic", "text", "count", "total", "previous_count")
+
+    @display(description=_("what people ask"))
+    def shown_text(self, group: AskedGroup) -> str:
+        return Truncator(group.text).chars(100)
+
+    @display(description=_("share"))
+    def shown_share(self, group: AskedGroup) -> str:
+        return f"{group.share:.0%}"
+
+    @display(description=_("change"))
+    def shown_change(self, group: AskedGroup) -> str:
+        return f"{group.change:+}"
 
 
 # --- a question's page -----------------------------------------------------------------------------------------------

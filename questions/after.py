@@ -17,7 +17,7 @@ from notifications.models import Address, Delivery, ItemCode
 from notifications.notify import notify
 from people.models import Person
 from questions import intake, promise, rounds, routing, words
-from questions.models import Answer, FriendAddress, Question, record
+from questions.models import Answer, FriendAddress, Question, Reuse, record
 
 log = logging.getLogger(__name__)
 
@@ -42,19 +42,32 @@ def tell_asker(question: Question, given: Answer) -> None:
         event="question_answered",
         subject_key=question.subject_key,
         reply_key=code.reply_key,
-        via=_asked_by(question),
+        via=asked_by(question),
         **words.answered(question, given, question.asker, code.code),
     )
 
 
-def _asked_by(question: Question) -> str:
+def asked_by(question: Question) -> str:
     """What was asked by SMS is answered by SMS."""
     return question.source if question.source in {"sms", "email"} else ""
 
 
 def released(question: Question) -> Answer | None:
     """The answer that counts: the newest released one."""
-    return question.answers.filter(state=Answer.State.RELEASED).order_by("-received_at").first()
+    rows = question.answers.filter(state=Answer.State.RELEASED).select_related("author")
+    return rows.order_by("-received_at").first()
+
+
+def shown(question: Question) -> Answer | None:
+    """What the asker and the friend read: the question's own answer, or the one it was closed with, as it is now."""
+    own = released(question)
+    if own is not None or (question.is_unanswered and question.current_round.number == 1):
+        return own
+    used = Reuse.objects.filter(question=question).select_related("source").first()
+    given = released(used.source) if used else None
+    if used and given:  # the rating that is shown is this friend's
+        given.helped, given.rated_at = used.helped, used.rated_at
+    return given
 
 
 @transaction.atomic
@@ -76,11 +89,12 @@ def rate(question_id: UUID, *, helped: bool, actor: Person | None = None) -> str
     or "rated" (it was rated already). Raises NoAnswerYet.
     """
     question = routing.locked(question_id)
-    given = released(question)
+    given = shown(question)
     if given is None or question.is_unanswered or question.state == Question.State.WITHDRAWN:
         raise NoAnswerYet(_("%(reference)s has no answer yet.") % {"reference": question.reference})
     at = clock.now()
-    if not given.mark_rated(helped=helped, at=at):
+    rated = given if given.question_id == question.pk else question.reuse
+    if not rated.mark_rated(helped=helped, at=at):
         return "rated"
     record(question, "helped" if helped else "not_helped", actor=actor, at=at, answer=str(given.pk))
     if helped:
@@ -94,8 +108,8 @@ def _close_helped(question: Question, given: Answer) -> str:
         given.author,
         key=f"answer:{given.pk}:helped",
         event="answer_helped",
-        subject_key=question.subject_key,
-        **words.helped(question, given.author),
+        subject_key=given.question.subject_key,
+        **words.helped(given.question, given.author),
     )
     return "helped"
 
@@ -111,12 +125,12 @@ def _close(question: Question, reason: str) -> None:
 
 def send_to_friend(question: Question) -> None:
     """In `direct` mode, once there is an answer and the friend has confirmed an address. Each answer once."""
-    given = released(question)
+    given = shown(question)
     friend = FriendAddress.objects.filter(question=question, confirmed_at__isnull=False).first()
     if question.answer_mode != "direct" or given is None or friend is None or question.is_unanswered:
         return
     outbox.enqueue(
-        key=friend_key(given.pk),
+        key=friend_key(given.pk if given.question_id == question.pk else f"{given.pk}:{question.pk}"),
         channel=friend.channel,
         to=friend.value,
         language=question.language,
@@ -166,7 +180,7 @@ def tell_correction(question: Question, made: Answer) -> None:
         subject_key=question.subject_key,
         reply_key=code.reply_key,
         urgent=True,
-        via=_asked_by(question),
+        via=asked_by(question),
         **words.corrected(question, made, question.asker, code.code),
     )
     send_to_friend(question)
@@ -227,25 +241,32 @@ def _remind_to_relay(question: Question, at: datetime) -> None:
         event="answer_not_relayed",
         subject_key=question.subject_key,
         reply_key=code.reply_key,
-        via=_asked_by(question),
+        via=asked_by(question),
         **words.relay_reminder(question, question.asker, code.code),
     )
 
 
 def close_unanswered(question: Question, reason: str, at: datetime, *, actor: Person | None = None) -> bool:
-    """There is nothing to answer: experts are told, the clock ends without a verdict. Called with the question locked."""
+    """There is nothing to answer: the asker and experts are told. Called with the question locked."""
+    if not end_unanswered(question, reason, at, actor=actor):
+        return False
+    notify(
+        question.asker,
+        key=f"round:{question.current_round_id}:closed",
+        event="question_closed",
+        subject_key=question.subject_key,
+        via=asked_by(question),
+        **words.closed(question, question.asker),
+    )
+    return True
+
+
+def end_unanswered(question: Question, reason: str, at: datetime, *, actor: Person | None = None) -> bool:
+    """Close it; experts are told, the clock ends without a verdict. Called with the question locked."""
     if not question.mark_closed_unanswered(reason):
         return False
     record(question, "closed", actor=actor, at=at, reason=str(reason))
     rounds.resume(question, at)
     promise.void(question, at)
     intake.release_everybody(question, at, "closed")
-    notify(
-        question.asker,
-        key=f"round:{question.current_round_id}:closed",
-        event="question_closed",
-        subject_key=question.subject_key,
-        via=_asked_by(question),
-        **words.closed(question, question.asker),
-    )
     return True

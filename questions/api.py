@@ -3,6 +3,8 @@
 from typing import Annotated, Any
 from uuid import UUID
 
+from django.db.models import Count, OuterRef, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 from ninja import Query, Router
@@ -12,7 +14,7 @@ from backend.errors import Invalid, NotFound
 from backend.manners import Cursor, IdempotencyKey, Limit, Page, Problem, Schema, page, page_soonest_first, problems
 from people.models import Person
 from questions import after, answering, approvals, corrections, experts, intake, releasing
-from questions.models import Answer, Assignment, Event, Question, Topic
+from questions.models import Answer, Assignment, Event, Question, Reuse, Topic
 from questions.schemas import (
     AnswerIn,
     ApprovalOut,
@@ -121,7 +123,7 @@ def get_question(request: HttpRequest, question_id: UUID) -> Any:
     found = Question.objects.select_related("current_round", "topic").filter(pk=question_id, asker=me).first()
     if found is None:
         raise NotFound(_("This question does not exist."))
-    answer = found.answers.filter(state="released").select_related("author").order_by("-received_at").first()
+    answer = after.shown(found)
     events = list(Event.objects.filter(question=found).order_by("id")[:THREAD_EVENTS])
     return QuestionDetail.whole(found, me, answer, events, list(found.clarifications.order_by("asked_at")))
 
@@ -179,15 +181,22 @@ def list_assignments(
 ) -> Any:
     """Newest first."""
     me = _me(request)
-    rows = Assignment.objects.filter(expert=me).select_related("question__topic", "round")
+    rows = _assignments(me)
     if open_only:
         rows = rows.filter(state__in=Assignment.OPEN)
     return page(rows, cursor=cursor, limit=limit, time_field="offered_at", show=lambda a: AssignmentOut.of(a, me))
 
 
+def _assignments(expert: Person) -> QuerySet[Assignment]:
+    uses = Reuse.objects.filter(answer__assignment=OuterRef("pk"), is_counted=True).order_by().values("answer__assignment")
+    counted = Coalesce(Subquery(uses.annotate(n=Count("pk")).values("n")), 0)
+    rows = Assignment.objects.filter(expert=expert).select_related("question__topic", "round")
+    return rows.annotate(reused=counted)
+
+
 def _mine(request: HttpRequest, assignment_id: UUID) -> AssignmentDetail:
     me = _me(request)
-    found = Assignment.objects.select_related("question__topic", "round").filter(pk=assignment_id, expert=me).first()
+    found = _assignments(me).filter(pk=assignment_id).first()
     if found is None:
         raise NotFound(_("This assignment does not exist."))
     asked = list(found.question.clarifications.order_by("asked_at"))

@@ -13,7 +13,7 @@ from notifications import item_codes
 from notifications.models import ItemCode
 from notifications.notify import notify
 from people.models import Person
-from questions import after, duty, intake, releasing, routing, words
+from questions import duty, intake, releasing, routing, words
 from questions.intake import approval_item
 from questions.models import Answer, Question, record
 
@@ -124,7 +124,7 @@ def approve(person: Person, answer_id: UUID, *, received_at: datetime) -> Answer
     record(question, "approved", actor=person, at=received_at, answer=str(draft.pk))
     item_codes.close(approval_item(draft))
     if draft.corrects_id:
-        after.tell_correction(question, draft)
+        releasing.release_correction(question, draft)
     else:
         releasing.release(question, draft, received_at)
     return draft

@@ -7,7 +7,7 @@ from django.utils.translation import gettext as _
 
 from backend.errors import NotFound
 from people.models import Person
-from questions import after, approvals, duty, intake, routing
+from questions import after, approvals, duty, intake, releasing, routing
 from questions.answering import Draft, check
 from questions.models import Answer, Question, record
 
@@ -42,7 +42,7 @@ def correct(author: Person, question_id: UUID, draft: Draft) -> Answer:
     if wants_approval:
         approvals.ask(question, made)
     else:
-        after.tell_correction(question, made)
+        releasing.release_correction(question, made)
     return made
 
 

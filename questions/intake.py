@@ -49,10 +49,12 @@ def submit(
     confidential: bool = False,
     not_to: Sequence[UUID] = (),
     question_id: UUID | None = None,
+    to_route: bool = True,
 ) -> Question:
     """Pass a question on. The same `request_key` (or id) of the same asker gives the first question back.
 
-    The promise starts at `received_at`, when the message that carried it reached us. Raises Invalid for an empty or too
+    The promise starts at `received_at`, when the message that carried it reached us. `to_route` False: the caller closes it
+    in this same transaction, no expert is wanted. Raises Invalid for an empty or too
     long text, IdTaken when `question_id` is somebody else's.
     """
     text = text.strip()
@@ -78,14 +80,15 @@ def submit(
             topic_chosen_by=topic_chosen_by,
             friend_key=links.new_friend_key(),
             received_at=received_at,
-            route_at=received_at,
+            route_at=received_at if to_route else None,
         )
         question.expected_at = expectation.at_submission(question)
         if not _save(question):  # the same request in parallel was faster
             return _known(asker, pk) or question
         record(question, "received", actor=asker, at=received_at, source=source)
         item_codes.open_for(asker, f"question:{question.pk}", words.label(question))
-        ring("questions.tasks.route_one", str(question.pk))
+        if to_route:
+            ring("questions.tasks.route_one", str(question.pk))
     return question
 
 

@@ -9,11 +9,14 @@ from typing import Any, ClassVar
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
+from django.contrib.postgres.search import SearchVectorField
 from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models import Case, F, Q, Value, When
 from django.db.models.functions import Greatest
 from django.utils.translation import gettext_lazy as _
+from pgvector.django import HalfVectorField, HnswIndex
 
 from backend import clock
 from backend.ids import uuid7
@@ -22,6 +25,7 @@ from people.models import check_time_zone
 TEXT_CHARACTERS = 4000
 ANSWER_CHARACTERS = 8000
 DEFAULT_CAPACITY = 5
+EMBEDDING = 512  # numbers that the sentence encoder makes of a text
 HOPS_MAX = 5  # offers one after another until the desk gets it
 
 
@@ -652,6 +656,7 @@ class Answer(models.Model):
     approved_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+")
     corrects = models.ForeignKey("self", models.SET_NULL, null=True, blank=True, related_name="corrections")
     valid_until = models.DateTimeField(null=True, blank=True)
+    is_expiry_told = models.BooleanField(default=False)  # whoever passed it on knows that `valid_until` is past
     helped = models.BooleanField(null=True, blank=True)  # the friend's one rating
     rated_at = models.DateTimeField(null=True, blank=True)
 
@@ -660,6 +665,11 @@ class Answer(models.Model):
             models.Index(fields=["question", "-received_at"], name="answer_question"),
             models.Index(fields=["leaves_at"], condition=Q(leaves_at__isnull=False), name="answer_leaves"),
             models.Index(fields=["state"], condition=Q(state="draft"), name="answer_drafts"),
+            models.Index(
+                fields=["valid_until"],
+                condition=Q(state="released", is_expiry_told=False, valid_until__isnull=False),
+                name="answer_expiry_due",
+            ),
         ]
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["round"], condition=Q(state="released"), name="answer_one_released"),
@@ -681,6 +691,109 @@ class Answer(models.Model):
     def mark_rated(self, *, helped: bool, at: datetime) -> bool:
         """One rating an answer: the second press finds no row to change."""
         return bool(type(self).objects.filter(pk=self.pk, helped__isnull=True).update(helped=helped, rated_at=at))
+
+
+class KnowledgeEntry(models.Model):
+    """An answered question as others find it. Made without its vector when the answer is released; the worker fills it in.
+
+    What is shown is read from the answer itself, so that a correction counts at once: only the order may lag behind.
+    """
+
+    question = models.OneToOneField(Question, models.CASCADE, primary_key=True, related_name="knowledge")
+    answer = models.ForeignKey(Answer, models.CASCADE, related_name="+")
+    text = models.TextField(blank=True)  # the question, masked; empty until learned
+    embedding = HalfVectorField(dimensions=EMBEDDING, null=True, blank=True)  # of length 1; half precision fits a page
+    words = SearchVectorField(null=True, blank=True)  # of question (A) and answer (B), in the question's language
+    learn_at = models.DateTimeField(null=True, blank=True)  # due row; null when learned
+
+    class Meta:
+        verbose_name_plural = "knowledge entries"
+        indexes: ClassVar = [
+            HnswIndex(
+                name="knowledge_meaning",
+                fields=["embedding"],
+                m=16,
+                ef_construction=64,
+                opclasses=["halfvec_cosine_ops"],
+            ),
+            GinIndex(fields=["words"], name="knowledge_words"),
+            models.Index(fields=["learn_at"], condition=Q(learn_at__isnull=False), name="knowledge_learn_due"),
+        ]
+
+    def __str__(self) -> str:
+        return self.text[:60]
+
+
+class Reuse(models.Model):
+    """A question that was closed with the answer to an earlier one. What its asker passed on stands here."""
+
+    question = models.OneToOneField(Question, models.CASCADE, related_name="reuse")
+    source = models.ForeignKey(Question, models.CASCADE, related_name="reuses")  # whose answer it is
+    answer = models.ForeignKey(Answer, models.CASCADE, related_name="reuses")  # the text as it was when it was taken
+    person = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    used_at = models.DateTimeField()
+    is_counted = models.BooleanField(
+        default=True
+    )  # a second use by the same person, or the author's own, counts for nobody
+    is_told = models.BooleanField(default=False)  # its author has heard of it
+    helped = models.BooleanField(null=True, blank=True)  # this friend's one rating
+    rated_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        indexes: ClassVar = [
+            models.Index(fields=["used_at"], condition=Q(is_counted=True, is_told=False), name="reuse_untold"),
+        ]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["source", "person"], condition=Q(is_counted=True), name="reuse_counts_once_a_person"
+            ),
+            models.CheckConstraint(condition=~Q(question=F("source")), name="reuse_of_another_question"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.question_id} ← {self.source_id}"
+
+    def mark_rated(self, *, helped: bool, at: datetime) -> bool:
+        """One rating a use, like an answer's."""
+        return bool(type(self).objects.filter(pk=self.pk, helped__isnull=True).update(helped=helped, rated_at=at))
+
+
+class AskedWeek(models.Model):
+    """A week whose questions were grouped: by topic, and in a topic by what they ask."""
+
+    starts_on = models.DateField(primary_key=True)  # its Monday, in the company's time
+    made_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.starts_on.isoformat()
+
+
+class AskedGroup(models.Model):
+    """What several people asked in a week about one topic."""
+
+    week = models.ForeignKey(AskedWeek, models.CASCADE, related_name="groups")
+    topic = models.ForeignKey(Topic, models.CASCADE, related_name="+")
+    rank = models.PositiveSmallIntegerField()  # 1 is the largest of its topic
+    text = models.TextField()  # the question that stands for the others, masked
+    count = models.PositiveIntegerField()
+    total = models.PositiveIntegerField()  # questions on the topic in this week
+    previous_count = models.PositiveIntegerField()  # questions like this one the week before
+
+    class Meta:
+        ordering: ClassVar = ["-week", "-count", "topic", "rank"]
+        constraints: ClassVar = [models.UniqueConstraint(fields=["week", "topic", "rank"], name="askedgroup_rank_once")]
+
+    def __str__(self) -> str:
+        return self.text[:60]
+
+    @property
+    def share(self) -> float:
+        """Of the topic's questions in the week, 0 to 1."""
+        return self.count / self.total
+
+    @property
+    def change(self) -> int:
+        return self.count - self.previous_count
 
 
 class Clarification(models.Model):

@@ -14,7 +14,7 @@ from backend.errors import NotFound, Refusal
 from notifications import item_codes
 from notifications.notify import settle
 from people.models import Person
-from questions import after, duty, intake, promise, rounds, routing, teaching
+from questions import after, duty, intake, knowledge, promise, reuse, rounds, routing, teaching
 from questions.models import Answer, Assignment, Question, record
 
 LOOK_AGAIN = timedelta(minutes=10)  # how long a `direct` answer can be held back
@@ -44,8 +44,16 @@ def release(question: Question, given: Answer, at: datetime) -> None:
             settle(open_.expert, question.subject_key)
             intake.tell_no_longer_needed(question, open_, "answered")
     teaching.answered(question, given)
+    knowledge.note(question, given)
     after.tell_asker(question, given)
     after.send_to_friend(question)
+
+
+def release_correction(question: Question, made: Answer) -> None:
+    """Whoever passed on or used the old text hears of the new one, and the new one is found. Needs the lock."""
+    after.tell_correction(question, made)
+    reuse.tell_correction(question, made)
+    knowledge.note(question, made)
 
 
 # --- ten minutes to look at it again ---------------------------------------------------------------------------------

@@ -9,13 +9,14 @@ from backend import clock
 from notifications import item_codes, reply_targets
 from notifications.models import ItemCode
 from notifications.reply_targets import Mail
-from questions import after, answering, approvals, desk_commands, intake, releasing, words
+from questions import after, answering, approvals, desk_commands, intake, releasing, reuse, words
 from questions.models import Answer, Assignment, Question, Topic
 
 ASK_ADDRESSES = frozenset({"vraag", "ask"})
 DECLINE_WORDS = frozenset({"NEE", "DECLINE"})
 ACCEPT_WORDS = frozenset({"JA", "ACCEPT"})
 ASK_WORDS = frozenset({"VRAAG", "ASK"})
+REUSE_WORDS = frozenset({"HERGEBRUIK", "REUSE"})
 PASS_WORDS = frozenset({"DOOR", "PASS"})
 BACK_WORDS = frozenset({"TERUG", "BACK"})
 WRONG_WORDS = frozenset({"ANDERS", "WRONG"})
@@ -107,6 +108,8 @@ def to_question(item: ItemCode, mail: Mail) -> str:
     if first in {"DOORGEGEVEN", "RELAYED"}:
         after.relay(mail.person, question.pk)
         return _("Noted: you passed on the answer to %(reference)s.") % {"reference": question.reference}
+    if first in REUSE_WORDS:
+        return words.closed_with(reuse.close_with_suggested(mail.person, question.pk))
     if first in {"INTREKKEN", "WITHDRAW"}:
         intake.withdraw(mail.person, question.pk)
         return _("%(reference)s is withdrawn.") % {"reference": question.reference}
@@ -152,10 +155,10 @@ def to_desk(item: ItemCode, mail: Mail) -> str:
     return words.desk_help(Question.objects.get(pk=pk), item.code)
 
 
-def to_address(local: str, mail: Mail) -> str | None:
+def to_address(local: str, mail: Mail) -> tuple[str, str] | None:
     """A new question, by mail to vraag@ or to a topic's own address; the desk's list, by mail to balie@. None: not ours."""
     if local in DESK_ADDRESSES:
-        return desk_commands.listing(mail.person)
+        return desk_commands.listing(mail.person), ""
     topic = Topic.objects.filter(mail_key=local, is_active=True).first()
     if topic is None and local not in ASK_ADDRESSES:
         return None
@@ -169,7 +172,11 @@ def to_address(local: str, mail: Mail) -> str | None:
         topic_chosen_by="address" if topic else "",
     )
     code = item_codes.open_for(mail.person, question.subject_key, words.label(question))
-    return words.received(question, mail.person, code.code)
+    confirmation = words.received(question, mail.person, code.code)
+    answer = reuse.suggest(question)
+    if answer is not None:
+        confirmation = words.maybe(question, mail.person, code.code, answer, confirmation, short=False)
+    return confirmation, code.reply_key
 
 
 def fill_registry() -> None:

@@ -11,7 +11,21 @@ from django.db.models import Model
 from backend import clock
 from backend.retry import is_lost_race, until_done
 from backend.ring import ring
-from questions import after, duty, expectation, experts, friends, promise, releasing, rounds, routing, topics
+from questions import (
+    after,
+    asked,
+    duty,
+    expectation,
+    experts,
+    friends,
+    knowledge,
+    promise,
+    releasing,
+    reuse,
+    rounds,
+    routing,
+    topics,
+)
 from questions.models import Answer, Assignment, Question, Topic
 
 log = logging.getLogger(__name__)
@@ -88,6 +102,24 @@ def follow_up() -> None:
     _each(_tick(task, after.due_ids(BATCH)), after.follow_up, _aside(Question, "follow_up_at"))
     _each(_tick(task, duty.due_ids(BATCH)), duty.tell_waiting, _aside(Question, "desk_due_at"))
     _each(_tick(task, releasing.due_ids(BATCH)), releasing.leave, _aside(Answer, "leaves_at"))
+
+
+@shared_task
+def learn_answer(question_id: str) -> None:
+    _each([UUID(question_id)], knowledge.learn, knowledge.put_aside)
+
+
+@shared_task
+def tend_knowledge() -> None:
+    """Answers whose ring was lost; the end of answers' validity; authors whose answers were used."""
+    _each(knowledge.due_ids(BATCH), knowledge.learn, knowledge.put_aside)
+    _each(reuse.expired_ids(BATCH), reuse.expire)
+    _each(reuse.authors_to_tell(), reuse.tell_author)
+
+
+@shared_task
+def group_questions() -> None:
+    asked.group_last_week()
 
 
 @shared_task

@@ -9,7 +9,18 @@ from backend.errors import Invalid
 from notifications import item_codes, segments
 from notifications.models import ItemCode
 from notifications.verbs import Command, Verb, register
-from questions import after, answering, approvals, corrections, desk_commands, intake, releasing, skills, words
+from questions import (
+    after,
+    answering,
+    approvals,
+    corrections,
+    desk_commands,
+    intake,
+    releasing,
+    reuse,
+    skills,
+    words,
+)
 from questions.models import Assignment, Question
 
 STATUS_LINES = 4
@@ -55,7 +66,9 @@ def ask(command: Command) -> str:
         received_at=command.received_at,
     )
     code = item_codes.open_for(command.person, question.subject_key, words.label(question))
-    return words.received(question, command.person, code.code)
+    confirmation = words.received(question, command.person, code.code)
+    answer = reuse.suggest(question)
+    return words.maybe(question, command.person, code.code, answer, confirmation, short=True) if answer else confirmation
 
 
 def status(command: Command) -> str:
@@ -193,7 +206,7 @@ def duties(command: Command) -> str:
 def more(command: Command) -> str:
     """The next page of a long answer; after the last one it starts again."""
     question = _question(command.item)
-    given = after.released(question)
+    given = after.shown(question) or reuse.suggested(question)
     if given is None or command.item is None:
         return _("%(reference)s has no answer yet.") % {"reference": question.reference}
     pages = segments.pages(segments.plain(given.text), segments=PAGE_SEGMENTS, reserve=PAGE_FRAME_CHARACTERS)
@@ -203,6 +216,11 @@ def more(command: Command) -> str:
     if number + 1 == len(pages):
         return head
     return _("%(page)s MORE %(code)s") % {"page": head, "code": command.item.code}
+
+
+def reuse_it(command: Command) -> str:
+    """HERGEBRUIK A7: the answer in the confirmation is the one."""
+    return words.closed_with(reuse.close_with_suggested(command.person, _pk(command)))
 
 
 def helped(command: Command) -> str:
@@ -246,6 +264,7 @@ def fill_registry() -> None:
     register(Verb(("BALIE", "DESK"), desk_list))
     register(Verb(("DIENST", "DUTY"), duties))
     register(Verb(("MEER", "MORE"), more, kinds=("question",)))
+    register(Verb(("HERGEBRUIK", "REUSE"), reuse_it, kinds=("question",), whole_message=True))
     register(Verb(("GELUKT", "HELPED"), helped, kinds=("question",)))
     register(Verb(("NIETGELUKT", "NOTYET"), not_yet, kinds=("question",)))
     register(Verb(("DOORGEGEVEN", "RELAYED"), relayed, kinds=("question",)))

@@ -69,10 +69,11 @@ def _friend_acts(request: HttpRequest, question: Question) -> None:
 
 def _friend_words(question: Question, problem: str) -> dict[str, Any]:
     friend = getattr(question, "friend_address", None)
-    given = after.released(question)
+    given = after.shown(question)
     return {
         "question": question,
         "answer": given,
+        "expired": given is not None and given.valid_until is not None and given.valid_until <= clock.now(),
         "is_open": question.is_unanswered,
         "withdrawn": question.state == Question.State.WITHDRAWN,
         "due": words.when(question.current_round.due_at, question.asker),

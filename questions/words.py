@@ -12,7 +12,7 @@ from typing import Any, ParamSpec
 from babel.dates import format_datetime
 from django.conf import settings
 from django.utils import translation
-from django.utils.translation import get_language
+from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
 
 from notifications import segments
@@ -405,6 +405,47 @@ def corrected(question: Question, made: Answer, asker: Person, code: str) -> Wor
         "link": link,
         "link_text": _("The page for your friend"),
     }
+
+
+def maybe(question: Question, person: Person, code: str, answer: Answer, confirmation: str, *, short: bool) -> str:
+    """The confirmation with an answer that may be the one; as an SMS cut to size. In the language that is active."""
+    values = {"received": confirmation, "code": code}
+    if short:
+        template = _("%(received)s Maybe this is it: %(text)s REUSE %(code)s if it is.")
+        return fit(template, answer.text, **values)
+    return _("%(received)s\n\nMaybe this is it:\n\n%(text)s\n\nIf it is, reply REUSE and we close %(reference)s.") % {
+        **values,
+        "text": answer.text,
+        "reference": question.reference,
+    }
+
+
+def closed_with(question: Question) -> str:
+    """To who closed a question with an earlier answer; in the language that is active."""
+    values = {"reference": question.reference, "link": links.friend_link(question)}
+    return _("%(reference)s is closed with this answer. Share: %(link)s") % values
+
+
+@_in_language_of(1)
+def expired(question: Question, asker: Person) -> Words:
+    """The answer that was passed on has come to the end of its validity."""
+    text = _("The answer to %(reference)s is no longer valid. Do not pass it on any more; ask again if it is needed.") % {
+        "reference": question.reference
+    }
+    body = f"{text}\n\n" + _("You asked:\n\n%(question)s") % {"question": question.text}
+    return {"title": _("%(reference)s: no longer valid") % {"reference": question.reference}, "body": body, "sms": text}
+
+
+@_in_language_of(1)
+def reused(sources: list[Question], author: Person) -> Words:
+    """To an author: colleagues used these answers again; a question stands here once for each use."""
+    count = len(sources)
+    text = ngettext(
+        "Your answer was used again by a colleague.", "Your answers were used again %(count)s times.", count
+    ) % {"count": count}
+    labels = {source.pk: f"{source.reference}: {label(source)}" for source in sources}
+    body = "\n".join([f"{text} " + _("Thank you!"), "", *labels.values()])
+    return {"title": text, "body": body, "sms": text}
 
 
 @_in_language_of(1)

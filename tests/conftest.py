@@ -27,7 +27,7 @@ from notifications.management.commands import receive_mail
 from notifications.models import ItemCode
 from people import lifecycle
 from people.models import AccessToken, Person, WorkingHours
-from questions import after, duty, experts, promise, releasing, routing
+from questions import after, duty, experts, knowledge, promise, releasing, reuse, routing
 from questions.models import Assignment, Expertise, Question, Topic, TopicExample, Workload
 from sandbox import mailbox
 from sandbox.models import Letter
@@ -249,6 +249,15 @@ def work(*, sending: bool = True) -> None:
         for question_id in duty.due_ids(500):
             duty.tell_waiting(question_id)
             moved += 1
+        for entry_id in knowledge.due_ids(500):
+            knowledge.learn(entry_id)
+            moved += 1
+        for answer_id in reuse.expired_ids(500):
+            reuse.expire(answer_id)
+            moved += 1
+        for author_id in reuse.authors_to_tell():
+            reuse.tell_author(author_id)
+            moved += 1
         for absence_id in lifecycle.absences_to_begin(500):
             lifecycle.begin_absence(absence_id)
             moved += 1
@@ -266,6 +275,21 @@ def ask(asker: Person, body: str = "Mijn zus vraagt waarom haar rekening zo hoog
     assert text(asker, f"VRAAG {body}").status_code == 200
     work()
     return Question.objects.select_related("current_round", "topic").filter(asker=asker).latest("received_at")
+
+
+def answered(cast: Cast, body: str, text: str, *, asker: Person | None = None, **fields: Any) -> Question:
+    """A question from the app (Charlie's, unless said), answered by Bob; `fields`: the answer's, and `is_confidential`."""
+    key, confidential = uuid.uuid4().hex, fields.pop("is_confidential", False)
+    question_in = {"text": body, "topic": cast.topic.slug, "is_confidential": confidential}
+    made = post(api(asker or cast.charlie), "/questions", question_in, key=key).json()
+    work(sending=False)
+    question = Question.objects.get(pk=made["id"])
+    assignment = offer_of(question)
+    answer = {"text": text, **fields}
+    assert post(api(assignment.expert), f"/assignments/{assignment.pk}/answer", answer, key=key).status_code == 201
+    work(sending=False)
+    question.refresh_from_db()
+    return question
 
 
 def offer_of(question: Question) -> Assignment:

@@ -83,7 +83,7 @@ def _reply(message: InboundMessage, outcome: Outcome) -> None:
             "body": outcome.reply,
             "subject": mail.reply_subject(message, language),
             "in_reply_to": mail.message_id(message),
-            "reply_key": message.reply_key if person else "",
+            "reply_key": (outcome.reply_key or message.reply_key) if person else "",
         }
     outbox.enqueue(
         key=f"inbound:{message.pk}:{outcome.state}",

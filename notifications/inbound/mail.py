@@ -167,9 +167,10 @@ def _deliver(message: InboundMessage, mail: Mail) -> Outcome:
         return _to_item(message, mail)
     local = message.recipient.split("@")[0].lower()
     for handler in reply_targets.ADDRESS_HANDLERS:
-        reply = handler(local, mail)
-        if reply is not None:
-            return handled(mail.person, reply, mail.text)
+        answered = handler(local, mail)
+        if answered is not None:
+            reply, reply_key = answered
+            return handled(mail.person, reply, mail.text, reply_key=reply_key)
     unknown = _("Nobody reads %(address)s. To ask a question, write to %(ask)s.") % {
         "address": message.recipient,
         "ask": f"vraag@{settings.MAIL_DOMAIN}",

@@ -17,7 +17,8 @@ class Outcome:
     reason: str = ""
     person: Any = None
     text: str = ""
+    reply_key: str = ""  # what a mail in return is about; without one: the same item as the message
 
 
-def handled(person: Any, reply: str, text: str = "") -> Outcome:
-    return Outcome(State.HANDLED, reply, person=person, text=text)
+def handled(person: Any, reply: str, text: str = "", *, reply_key: str = "") -> Outcome:
+    return Outcome(State.HANDLED, reply, person=person, text=text, reply_key=reply_key)

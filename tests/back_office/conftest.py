@@ -1,6 +1,7 @@
 """Rows for the back office, and people of each role who are signed in."""
 
 from collections.abc import Callable
+from datetime import date
 
 import pytest
 from django.test import Client
@@ -12,7 +13,7 @@ from notifications.models import InboundMessage
 from notifications.notify import notify
 from people.models import Person
 from questions import intake
-from questions.models import Assignment, Expertise, Question, Topic, TopicExample, record
+from questions.models import AskedGroup, AskedWeek, Assignment, Expertise, Question, Topic, TopicExample, record
 from tests.conftest import Cast, person
 
 BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
@@ -75,9 +76,16 @@ def a_notification(cast: Cast, number: int) -> None:
     notify(who, key=f"n{number}", event="test", title="t", body="b", sms="s")
 
 
+def an_asked_group(cast: Cast, number: int) -> None:
+    week, _fresh = AskedWeek.objects.get_or_create(starts_on=date(2026, 11, 16), defaults={"made_at": clock.now()})
+    facts = {"topic": cast.topic, "rank": number + 1, "text": "Waarom?", "count": 3, "total": 9, "previous_count": 1}
+    AskedGroup.objects.create(week=week, **facts)
+
+
 ROWS: dict[str, Callable[[Cast, int], object]] = {
     "questions/question": make_question,
     "questions/topic": a_topic,
+    "questions/askedgroup": an_asked_group,
     "notifications/delivery": a_delivery,
     "notifications/notification": a_notification,
     "notifications/inboundmessage": lambda _cast, number: make_inbound(number),

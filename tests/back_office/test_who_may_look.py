@@ -4,7 +4,7 @@ import pytest
 from django.test import Client
 
 from notifications.models import Delivery, InboundMessage, Notification
-from questions.models import Question, Topic, TopicExample
+from questions.models import AskedGroup, Question, Topic, TopicExample
 from tests.back_office.conftest import ROWS, make_question
 from tests.conftest import Cast
 
@@ -14,7 +14,7 @@ LOOKERS = ("duty_desk", "administrator", "programme_manager")
 
 def details() -> list[str]:
     """The page of one row of each kind."""
-    models = (Question, Topic, Delivery, Notification, InboundMessage)
+    models = (Question, Topic, Delivery, Notification, InboundMessage, AskedGroup)
     return [f"/admin/{m._meta.app_label}/{m._meta.model_name}/{m._default_manager.all()[0].pk}/change/" for m in models]
 
 
@@ -54,7 +54,7 @@ def test_questions_are_filtered(filters: str, office: dict[str, Client], filled:
 @pytest.mark.parametrize("role", LOOKERS)
 def test_records_are_nobodys_to_edit(role: str, office: dict[str, Client], filled: Cast) -> None:
     before = Question.objects.values().get()
-    for name in ("question", "delivery", "notification", "inboundmessage"):
+    for name in ("question", "delivery", "notification", "inboundmessage", "askedgroup"):
         [path] = [path for path in details() if f"/{name}/" in path]
         assert office[role].post(path, {"state": "closed"}).status_code == 403, path
         assert office[role].post(path.replace("change", "delete"), {"post": "yes"}).status_code == 403, path
