@@ -171,7 +171,7 @@ def _ask_the_desk(question: Question, reason: str, at: datetime) -> None:
 
 def _choose_topic(question: Question, at: datetime) -> bool:
     choice = topics.choose(question.text)
-    said = {
+    said: dict[str, Any] = {
         "confidence": round(choice.confidence, 3),
         "guesses": [str(guess) for guess in choice.guesses],
         "model": choice.version,

@@ -9,7 +9,8 @@ import pytest
 from django.core.management import call_command
 
 from backend import clock
-from questions import answering, desk, evaluation, intake, routing, topics
+from questions import answering, classifier, desk, evaluation, intake, routing
+from questions.classifier import Model, Sample
 from questions.evaluation import Decision, shares
 from questions.models import Event, Question, Topic, TopicExample, record
 from tests.conftest import Cast
@@ -117,10 +118,13 @@ def test_the_latest_fifth_is_asked_and_never_learned(quiet_cast: Cast, monkeypat
     answer(quiet_cast, asked(quiet_cast, latest), quiet_cast.topic)
     TopicExample.objects.create(topic=quiet_cast.topic, language="nl", text=latest, source="given")
     learned: list[str] = []
-    fit = topics.classifier.fit
-    monkeypatch.setattr(
-        evaluation.classifier, "fit", lambda samples, names: learned.extend(s.text for s in samples) or fit(samples, names)
-    )
+    fit = classifier.fit
+
+    def noted(samples: list[Sample], names: dict[str, list[str]]) -> Model:
+        learned.extend(sample.text for sample in samples)
+        return fit(samples, names)
+
+    monkeypatch.setattr(classifier, "fit", noted)
     found = evaluate()["held_out"]
     assert found["questions"] == 25 // 5
     assert learned

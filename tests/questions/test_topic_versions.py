@@ -12,6 +12,7 @@ from django.db import connection
 
 from backend import clock
 from questions import classifier, tasks, topics
+from questions.classifier import Model, Sample
 from questions.models import Topic, TopicExample, TopicModel
 from tests.conftest import Cast, in_parallel
 from tests.questions.sentences import NAMES, TAUGHT
@@ -45,8 +46,13 @@ def trained() -> TopicModel:
 def test_the_first_question_does_not_wait_for_a_training_run(quiet_cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
     learned: list[int] = []
     fit = classifier.fit
+
+    def counted(samples: list[Sample], names: dict[str, list[str]]) -> Model:
+        learned.append(len(samples))
+        return fit(samples, names)
+
     monkeypatch.setattr(topics, "STOP_GAP_SAMPLES", 10)
-    monkeypatch.setattr(classifier, "fit", lambda samples, names: learned.append(len(samples)) or fit(samples, names))
+    monkeypatch.setattr(classifier, "fit", counted)
     assert chosen() == chosen() == ("billing", 0)
     assert learned == [10]  # of twelve, and once
     assert not TopicModel.objects.exists()
