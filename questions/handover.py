@@ -60,7 +60,7 @@ def withdraw_offers(person: Person) -> None:
 
     What somebody has accepted stays theirs: they said yes, and hand it back when they cannot.
     """
-    move_from(person, why="not_an_expert", which=OFFERED & ~_knows_it())
+    move_from(person, why="not_an_expert", which=OFFERED & ~Q(_knows_it()))
 
 
 def _knows_it() -> Exists:

@@ -170,7 +170,7 @@ def test_a_change_of_policy_keeps_the_pause(cast: Cast) -> None:
     reply(cast)
     Topic.objects.filter(pk=cast.topic.pk).update(promise_hours=48)
     cast.topic.refresh_from_db()
-    rounds.follow_topic(question.pk, cast.topic)
+    rounds.follow_topic(question.pk)
     promised = due(question) - fresh(question).current_round.started_at
     assert timedelta(hours=58) <= promised < timedelta(hours=58, minutes=1)
 

@@ -3,7 +3,7 @@
 import pytest
 
 from backend import clock
-from questions import answering, classifier, knowledge, tasks
+from questions import answering, classifier, corrections, knowledge, tasks
 from questions.models import KnowledgeEntry, Question
 from tests.conftest import Cast, answered, api, later, offer_of, post, work
 
@@ -30,7 +30,7 @@ def test_a_ring_learns_it_and_a_lost_ring_is_swept(cast: Cast) -> None:
     answering.answer(cast.bob, offer_of(question).pk, "Zo.", received_at=clock.now(), source="api")
     tasks.learn_answer(str(question.pk))
     assert KnowledgeEntry.objects.get().text == BILL
-    answering.correct(cast.bob, question.pk, answering.Draft("Toch anders.", clock.now(), "api"))
+    corrections.correct(cast.bob, question.pk, answering.Draft("Toch anders.", clock.now(), "api"))
     tasks.tend_knowledge()  # nobody rang
     entry = KnowledgeEntry.objects.select_related("answer").get()
     assert (entry.learn_at, entry.answer.text) == (None, "Toch anders.")
@@ -45,7 +45,7 @@ def test_a_correction_under_the_workers_hands_is_learned_after_all(cast: Cast, m
 
     def corrected_meanwhile(texts: list[str]) -> classifier.Floats:
         monkeypatch.setattr(knowledge, "vectors", real)
-        answering.correct(cast.bob, question.pk, answering.Draft("Toch anders.", clock.now(), "api"))
+        corrections.correct(cast.bob, question.pk, answering.Draft("Toch anders.", clock.now(), "api"))
         return real(texts)
 
     monkeypatch.setattr(knowledge, "vectors", corrected_meanwhile)

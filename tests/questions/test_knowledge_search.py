@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 
 from backend import clock
 from people.models import Person
-from questions import answering, knowledge
+from questions import answering, approvals, corrections, knowledge
 from questions.models import Answer, KnowledgeEntry, Question
 from tests.conftest import Cast, answered, api, later, offer_of, post, work
 
@@ -75,7 +75,7 @@ def test_only_a_released_answer_is_found(quiet_cast: Cast) -> None:
     answered(quiet_cast, BILL, BECAUSE)
     assert Answer.objects.get().state == "draft"
     assert find(quiet_cast.alice) == []
-    answering.approve(quiet_cast.dana, Answer.objects.get().pk, received_at=clock.now())
+    approvals.approve(quiet_cast.dana, Answer.objects.get().pk, received_at=clock.now())
     work(sending=False)
     assert [one["answer"] for one in find(quiet_cast.alice)] == [BECAUSE]
 
@@ -90,7 +90,7 @@ def test_an_answer_that_is_not_out_any_more_is_not_found(state: str, quiet_cast:
 def test_a_correction_counts_at_once_and_the_old_text_is_gone(quiet_cast: Cast) -> None:
     question = answered(quiet_cast, BILL, BECAUSE)
     draft = answering.Draft("Het was de boete.", clock.now(), "api")
-    answering.correct(quiet_cast.bob, question.pk, draft)
+    corrections.correct(quiet_cast.bob, question.pk, draft)
     assert [one["answer"] for one in find(quiet_cast.alice)] == ["Het was de boete."]
     work(sending=False)
     assert [one["answer"] for one in find(quiet_cast.alice)] == ["Het was de boete."]

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from backend import clock
 from people import roster
+from people.models import Person
 from questions import answering, experts, skills
 from questions.models import Assignment, Expertise, Question, Topic
 from tests.back_office.conftest import signed_in
@@ -82,7 +83,7 @@ def test_the_back_office_edits_the_list_and_offers_follow(cast: Cast) -> None:
     assert Assignment.objects.get(expert=cast.bob).state == "moved"
 
 
-def _form(topic: Topic, rows: list[Expertise], *, drop: object, add: object) -> dict[str, object]:
+def _form(topic: Topic, rows: list[Expertise], *, drop: object, add: Person) -> dict[str, object]:
     names = ("name_nl", "name_en", "slug", "mail_key", "promise_hours", "description_nl", "description_en")
     form: dict[str, object] = {name: getattr(topic, name) for name in names} | {"is_active": "on", "lead": ""}
     form |= {"expertise-TOTAL_FORMS": len(rows) + 1, "expertise-INITIAL_FORMS": len(rows)}

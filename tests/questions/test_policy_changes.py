@@ -91,7 +91,7 @@ def test_every_change_of_a_calendar_reaches_its_promises(cast: Cast, change: str
 
 def test_a_pause_survives_a_change_of_policy(cast: Cast) -> None:
     question = ask(cast.alice)
-    answering.ask_back(offer_of(question).expert, offer_of(question).pk, "Welke maand?")
+    answering.ask_back(offer_of(question).expert, offer_of(question).pk, "Welke maand?", received_at=clock.now())
     later(hours=10)
     promises(cast.topic, 48)
     assert Round.objects.get().paused_at

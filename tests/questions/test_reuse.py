@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 
 from backend import clock
 from people.models import Person
-from questions import answering
+from questions import answering, corrections
 from questions.models import Answer, Event, Question, Reuse, Workload
 from tests.conftest import Cast, answered, api, ask, in_parallel, later, letters, mails, offer_of, person, post, texts, work
 
@@ -64,7 +64,7 @@ def test_somebody_elses_question_and_unusable_answers_are_refused(cast: Cast) ->
     secret = answered(cast, BILL, "Geheim.", is_confidential=True).answers.get()
     soon = answered(cast, BILL, "Tot straks.", valid_until=(clock.now() + timedelta(hours=1)).isoformat()).answers.get()
     old = answered(cast, BILL, "Oud.").answers.get()
-    answering.correct(cast.bob, old.question_id, answering.Draft("Nieuw.", clock.now(), "api"))
+    corrections.correct(cast.bob, old.question_id, answering.Draft("Nieuw.", clock.now(), "api"))
     later(hours=1)
     for unusable in (secret, soon, old, Answer(pk=question.pk)):
         refused = reuse(cast.alice, question, unusable), use(cast.alice, unusable, f"unusable-{unusable.pk}")
@@ -151,7 +151,7 @@ def test_a_correction_reaches_the_asker_and_everybody_who_used_the_old_text(cast
     reuse(cast.alice, question, answer)
     use(cast.mallory, answer, "mallory-uses")
     other = answered(cast, "Hoe betaal ik?", "Met iDEAL.", asker=person("E9", "Nora Nagel")).answers.get()
-    answering.correct(cast.bob, answer.question_id, answering.Draft("Het was de boete.", clock.now(), "api"))
+    corrections.correct(cast.bob, answer.question_id, answering.Draft("Het was de boete.", clock.now(), "api"))
     work()
     assert "Het was de boete." in texts(cast.alice)[-1]
     assert question.reference in texts(cast.alice)[-1]
@@ -170,7 +170,7 @@ def test_a_friend_with_an_address_gets_the_answer_and_its_correction(cast: Cast)
     reuse(cast.alice, question, answer)
     work()
     assert BECAUSE in letters(FRIEND)[-1].body
-    answering.correct(cast.bob, answer.question_id, answering.Draft("Het was de boete.", clock.now(), "api"))
+    corrections.correct(cast.bob, answer.question_id, answering.Draft("Het was de boete.", clock.now(), "api"))
     work()
     assert "Het was de boete." in letters(FRIEND)[-1].body
     assert len(letters(FRIEND)) == 3  # the code, the answer, the correction
@@ -189,7 +189,7 @@ def test_not_yet_opens_it_again_and_the_first_friends_rating_stays(cast: Cast) -
     answer.refresh_from_db()
     assert answer.helped is True
     told = len(texts(cast.alice))
-    answering.correct(cast.bob, answer.question_id, answering.Draft("Het was de boete.", clock.now(), "api"))
+    corrections.correct(cast.bob, answer.question_id, answering.Draft("Het was de boete.", clock.now(), "api"))
     work()
     assert len(texts(cast.alice)) == told  # it waits for an answer of its own now
     answering.answer(cast.bob, offer_of(question).pk, "Een eigen antwoord.", received_at=clock.now(), source="api")

@@ -4,7 +4,7 @@ import pytest
 from django.conf import settings
 
 from backend import clock
-from questions import answering, knowledge
+from questions import answering, corrections, knowledge
 from questions.models import Event, Question, Reuse
 from tests.conftest import Cast, answered, ask, code_of, letters, mail, mails, text, texts, work
 
@@ -91,7 +91,7 @@ def test_a_confidential_or_corrected_answer_is_not_used_by_sms(cast: Cast) -> No
     source = answered(cast, BILL, BECAUSE)
     question = ask(cast.alice, BILL)
     assert "Geheim" not in texts(cast.alice)[0]
-    answering.correct(cast.bob, source.pk, answering.Draft("Het was de boete.", clock.now(), "api"))
+    corrections.correct(cast.bob, source.pk, answering.Draft("Het was de boete.", clock.now(), "api"))
     text(cast.alice, "HERGEBRUIK")
     work()
     question.refresh_from_db()

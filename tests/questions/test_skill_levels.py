@@ -4,6 +4,7 @@ from datetime import date
 
 import pytest
 
+from people.models import Person
 from questions.models import Expertise, Topic
 from tests.conftest import Cast, api, person
 
@@ -23,7 +24,7 @@ def led(quiet_cast: Cast) -> Cast:
     return quiet_cast
 
 
-def level(who: object, slug: str = "billing") -> int | None:
+def level(who: Person, slug: str = "billing") -> int | None:
     return Expertise.objects.filter(person=who, topic__slug=slug).values_list("level", flat=True).first()
 
 

@@ -24,7 +24,7 @@ class Command(BaseCommand):
 def _counters() -> list[str]:
     held = Count("person__assignments", filter=Q(person__assignments__state__in=Assignment.OPEN))
     wrong = Workload.objects.annotate(held=held).exclude(open_count=F("held")).select_related("person")
-    return [f"{row.person}: counts {row.open_count}, holds {row.held}" for row in wrong]  # type: ignore[attr-defined]
+    return [f"{row.person}: counts {row.open_count}, holds {row.held}" for row in wrong]
 
 
 def _holders() -> list[str]:
