@@ -1,0 +1,30 @@
+"""The question and everything that happens to it, a file a noun."""
+
+from questions.models.answers import ANSWER_CHARACTERS as ANSWER_CHARACTERS
+from questions.models.answers import Answer as Answer
+from questions.models.assignments import HOPS_MAX as HOPS_MAX
+from questions.models.assignments import Assignment as Assignment
+from questions.models.assignments import Clarification as Clarification
+from questions.models.assignments import DutyShift as DutyShift
+from questions.models.calendars import Calendar as Calendar
+from questions.models.calendars import CalendarSlot as CalendarSlot
+from questions.models.calendars import Closure as Closure
+from questions.models.events import Event as Event
+from questions.models.events import record as record
+from questions.models.knowledge import EMBEDDING as EMBEDDING
+from questions.models.knowledge import AskedGroup as AskedGroup
+from questions.models.knowledge import AskedWeek as AskedWeek
+from questions.models.knowledge import KnowledgeEntry as KnowledgeEntry
+from questions.models.knowledge import Reuse as Reuse
+from questions.models.questions import TEXT_CHARACTERS as TEXT_CHARACTERS
+from questions.models.questions import AnswerMode as AnswerMode
+from questions.models.questions import FriendAddress as FriendAddress
+from questions.models.questions import Question as Question
+from questions.models.questions import Source as Source
+from questions.models.rounds import Round as Round
+from questions.models.topics import DEFAULT_CAPACITY as DEFAULT_CAPACITY
+from questions.models.topics import Expertise as Expertise
+from questions.models.topics import Topic as Topic
+from questions.models.topics import TopicExample as TopicExample
+from questions.models.topics import TopicModel as TopicModel
+from questions.models.topics import Workload as Workload
