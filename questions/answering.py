@@ -16,7 +16,7 @@ from backend.errors import Invalid, NotFound, Refusal
 from notifications import item_codes
 from notifications.notify import notify, settle
 from people.models import Person
-from questions import approvals, duty, experts, intake, releasing, rounds, routing, teaching, words
+from questions import approvals, duty, experts, intake, releasing, rounds, routing, teaching, topics, words
 from questions.approvals import NotWaiting
 from questions.models import ANSWER_CHARACTERS, Answer, AnswerMode, Assignment, Clarification, Question, record
 
@@ -109,8 +109,9 @@ def _to_triage(question: Question, at: datetime) -> None:
     """Who knows the topic says that it is another one: a person chooses now."""
     if routing.stays_with_others(question):
         return
-    if question.mark_back_in_triage(duty.next_hearing(at)):
-        event = record(question, "triage", reason="not_my_topic")
+    guesses = topics.choose(question.text, not_about=question.topic).guesses
+    if question.mark_back_in_triage(guesses, duty.next_hearing(at)):
+        event = record(question, "triage", reason="not_my_topic", guesses=[str(guess) for guess in guesses])
         duty.tell(question, "question_needs_a_topic", occasion=event.pk)
 
 

@@ -45,13 +45,16 @@ class Choice:
     version: int
 
 
-def choose(text: str) -> Choice:
-    """The topic that this text is about, when the model is sure enough to route it without a person."""
+def choose(text: str, *, not_about: Topic | None = None) -> Choice:
+    """The topic that this text is about, when the model is sure enough to route it without a person.
+
+    `not_about`: who knows this topic said that it is another one.
+    """
     version, model = _current()
     if not model.labels:
         return Choice(None, 0.0, [], version)
     [found] = model.predict([text])
-    active = {str(topic.pk): topic for topic in Topic.objects.filter(is_active=True)}
+    active = {str(topic.pk): topic for topic in Topic.objects.filter(is_active=True) if topic != not_about}
     ranked = [label for label, _probability in found.ranked if label in active]
     sure = found.is_sure and bool(ranked) and ranked[0] == found.ranked[0][0]
     return Choice(active[ranked[0]] if sure else None, found.confidence, [UUID(label) for label in ranked[:3]], version)

@@ -210,9 +210,16 @@ class Question(models.Model):
         """One of several let go of it: it is as far as the furthest of the others, and nobody waits for the asker."""
         return self._move(to, self.WITH_AN_EXPERT, follow_up_at=None)
 
-    def mark_back_in_triage(self, desk_due_at: datetime) -> bool:
+    def mark_back_in_triage(self, guesses: list[Any], desk_due_at: datetime) -> bool:
         """The expert said that it is another topic."""
-        return self._move(self.State.TRIAGE, self.WITH_AN_EXPERT, route_at=None, follow_up_at=None, desk_due_at=desk_due_at)
+        return self._move(
+            self.State.TRIAGE,
+            self.WITH_AN_EXPERT,
+            topic_guesses=guesses,
+            route_at=None,
+            follow_up_at=None,
+            desk_due_at=desk_due_at,
+        )
 
     def mark_accepted(self) -> bool:
         return self._move(self.State.ACCEPTED, frozenset({self.State.OFFERED, self.State.ACCEPTED}))

@@ -21,7 +21,7 @@ def offer(question: Question, assignment: Assignment, expert: Person, code: str)
         "A colleague was asked:\n\n%(text)s\n\nTopic: %(topic)s. Please answer before %(due)s.\n"
         "Why you: %(why)s.\n\nReply to this mail with your answer and it goes straight back. Start with DECLINE to say no."
         " What you write below a line `--- intern` is for colleagues only."
-    ) % {"text": masked(question.text), "topic": topic, "due": due, "why": why(assignment, expert)}
+    ) % {"text": _with_replies(question), "topic": topic, "due": due, "why": why(assignment, expert)}
     sms = fit(
         _("Question %(code)s (%(topic)s), answer before %(due)s: %(text)s ANSWER %(code)s + text, or DECLINE %(code)s"),
         masked(question.text),
@@ -36,6 +36,15 @@ def offer(question: Question, assignment: Assignment, expert: Person, code: str)
         "link": links.answer_link(assignment),
         "link_text": _("Answer on the web"),
     }
+
+
+def _with_replies(question: Question) -> str:
+    """The question, and what a colleague who had it before asked back and heard."""
+    said = [masked(question.text)]
+    for asked in question.clarifications.exclude(reply="").order_by("asked_at"):
+        values = {"asked": masked(asked.text), "reply": masked(asked.reply)}
+        said.append(_("A colleague asked: %(asked)s\nThe reply: %(reply)s") % values)
+    return "\n\n".join(said)
 
 
 def why(assignment: Assignment, reader: Person) -> str:

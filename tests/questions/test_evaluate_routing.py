@@ -46,7 +46,7 @@ def answer(cast: Cast, question: Question, topic: Topic) -> None:
     """It ends under this topic: the desk moves it there, and answers."""
     question.refresh_from_db()
     if question.topic != topic:
-        question.mark_back_in_triage(clock.now())
+        question.mark_back_in_triage([], clock.now())
         desk.choose_topic(cast.dana, question.pk, topic)
     draft = answering.Draft(text="Zo zit het.", source="api", received_at=clock.now())
     assert desk.answer(cast.dana, question.pk, draft).state == "released"

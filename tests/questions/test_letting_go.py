@@ -121,3 +121,17 @@ def test_another_topic_by_mail_goes_to_the_desk(cast: Cast) -> None:
     question.refresh_from_db()
     assert question.state == "triage"
     assert question.reference in mails(cast.dana)[-1]
+
+
+def test_the_next_expert_reads_what_was_asked_back_and_replied_already(cast: Cast) -> None:
+    question, assignment = accepted(cast)
+    text(cast.bob, f"VRAAG {code_of(cast.bob, assignment.item)} Welke maand?")
+    work()
+    [asked] = question.clarifications.all()
+    text(cast.alice, f"{code_of(cast.alice, f'clarification:{asked.pk}')} Van juni, bel 0612345678")
+    work()
+    BACK["api"](cast, assignment)
+    work()
+    offered = mails(cast.charlie)[-1].replace("\r\n", "\n")
+    assert "Een collega vroeg: Welke maand?\nHet antwoord: Van juni" in offered
+    assert "0612345678" not in offered

@@ -48,6 +48,7 @@ def test_not_my_topic_counts_against_it_and_the_desks_choice_for_another(cast: C
     assert question.topic == cast.topic
     not_mine(question)
     assert learned() == [("billing", True, "declined")]
+    assert question.topic_guesses == [Topic.objects.get(slug="roaming").pk]  # what the desk is offered
     desk.choose_topic(cast.dana, question.pk, Topic.objects.get(slug="roaming"))
     assert learned() == [("roaming", False, "desk"), ("billing", True, "declined")]
     topics.train()
