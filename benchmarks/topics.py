@@ -82,7 +82,7 @@ class Bench:
         kept = list(chosen)
         if len(kept) > classifier.ROWS_MAX:
             samples = [Sample(str(place), self.rows[place][1]) for place in kept]
-            kept = [int(sample.text) for sample in classifier.within_limit(samples)]
+            kept = [int(sample.text) for sample in classifier.within_limit(samples, classifier.ROWS_MAX)]
         samples = [Sample(*self.rows[place]) for place in kept]
         return classifier.fit_views(samples, self.names, joined(self.views.take(kept), self.name_views))
 

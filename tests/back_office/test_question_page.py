@@ -107,7 +107,14 @@ def test_everything_that_happened_is_there(office: dict[str, Client], quiet_cast
         source="email",
     )
     page = shown(office["duty_desk"], question)
-    for words in ("Bob Bakker", "niveau 3", "0 van 5 open", "Zie wiki.", "Het &lt;b&gt;klopt&lt;/b&gt;.", "offered"):
+    for words in (
+        "Bob Bakker",
+        "kent Rekening",
+        "0 van 5 open",
+        "Zie wiki.",
+        "Het &lt;b&gt;klopt&lt;/b&gt;.",
+        "offered",
+    ):
         assert words in page
     assert question.friend_key not in page  # whoever has it acts as the friend
     assert page.index("received") < page.index("<strong>offered</strong>") < page.index("<strong>answered</strong>")

@@ -108,10 +108,10 @@ def test_the_desk(two: list[Question], cast: Cast, monkeypatch: pytest.MonkeyPat
 
 def test_direct_answers_on_their_way(two: list[Question], monkeypatch: pytest.MonkeyPatch) -> None:
     for question in two:
-        Question.objects.filter(pk=question.pk).update(answer_mode="direct")
         given = answering.answer(
             offer_of(question).expert, offer_of(question).pk, "Zo.", received_at=clock.now(), source="api"
         )
+        Question.objects.filter(pk=question.pk).update(answer_mode="direct")  # its ten minutes are over
         outbox.enqueue(key=after.friend_key(given.pk), channel="sms", to="+31600000000", body="Zo.")
     Delivery.objects.filter(key__endswith=":friend").update(state="sent")
     poison(two[0])

@@ -91,7 +91,7 @@ def test_a_draft_that_waits_for_approval_can_not_leave_any_more(cast: Cast) -> N
     question = ask(cast.alice)
     draft = answering.answer(cast.bob, offer_of(question).pk, "Zo.", received_at=clock.now(), source="api")
     assert reuse(cast.alice, question, answer).status_code == 200
-    assert api(cast.dana).get("/api/v1/approvals").json() == []
+    assert api(cast.dana).get("/api/v1/approvals").json()["items"] == []
     response = post(api(cast.dana), f"/approvals/{draft.pk}/approve")
     assert (response.status_code, response.json()["code"]) == (409, "not_waiting")
 
