@@ -3,6 +3,7 @@
 import os
 
 from celery import Celery
+from celery.schedules import crontab
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "backend.settings")
 
@@ -25,6 +26,7 @@ def timetable(sender: Celery, **_: object) -> None:
         "questions.tasks.follow_up",
         "questions.tasks.tend_knowledge",
         "people.tasks.begin_absences",
+        "rewards.tasks.run_due",
     ):
         # A tick that nobody picked up in time is worth nothing: the next one does the same work.
         sender.add_periodic_task(every, sender.signature(name), name=name, expires=max(every * 2, 10))
@@ -46,3 +48,5 @@ def timetable(sender: Celery, **_: object) -> None:
     )
     sender.add_periodic_task(3600, sender.signature("notifications.tasks.purge"), name="notifications.tasks.purge")
     sender.add_periodic_task(3600, sender.signature("questions.tasks.purge"), name="questions.tasks.purge")
+    nightly = crontab(hour=3, minute=17)
+    sender.add_periodic_task(nightly, sender.signature("rewards.tasks.check_ledger"), name="rewards.tasks.check_ledger")

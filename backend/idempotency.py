@@ -8,6 +8,7 @@ import hashlib
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import orjson
 from django.db import connection, transaction
@@ -16,7 +17,7 @@ from django.utils.translation import gettext as _
 
 from backend import clock
 from backend.errors import Refusal
-from backend.manners import Schema, problem
+from backend.manners import PROBLEM_TYPE, Schema, problem
 from backend.models import RequestKey
 
 KEEP = timedelta(days=7)
@@ -29,50 +30,67 @@ class KeyReused(Refusal):
     status = 422
 
 
-def once(request: HttpRequest, key: str, work: Callable[[], tuple[int, Schema]]) -> HttpResponse:
-    """Run `work` for this person's `key` at most once; a repetition gets the first response, byte for byte.
+Reveal = Callable[[dict[str, Any]], dict[str, Any]]
 
-    Refusals of the core are remembered like successes; anything else rolls back and frees the key.
+
+def once(
+    request: HttpRequest,
+    key: str,
+    work: Callable[[], tuple[int, Schema]],
+    *,
+    owner: UUID | None = None,
+    reveal: Reveal | None = None,
+) -> HttpResponse:
+    """Run `work` at most once for this `key` of its owner (the person who asks, unless said otherwise).
+
+    A repetition gets the first response, byte for byte. Refusals of the core are remembered like successes; anything
+    else rolls back and frees the key. `reveal` adds to each answer what must not be stored; it must add the same each time.
     Raises KeyReused when the same key came with another method, path or body.
     """
-    person: Any = request.auth  # type: ignore[attr-defined]
+    owner = owner or request.auth.pk  # type: ignore[attr-defined]
     digest = hashlib.sha256(f"{request.method} {request.path}\n".encode() + request.body).digest()
     with transaction.atomic():
-        if not _claim(person.pk, key, digest):
-            return _replay(person.pk, key, digest)
-        status, body, content_type = _run(work)
-        RequestKey.objects.filter(person=person, key=key).update(status=status, body=body)
-    return HttpResponse(body, status=status, content_type=content_type)
+        fresh = _claim(owner, key, digest)
+        if fresh:
+            status, body = _run(work)
+            RequestKey.objects.filter(owner=owner, key=key).update(status=status, body=body)
+        else:
+            status, body = _first(owner, key, digest)
+    if status >= 400:
+        return HttpResponse(body, status=status, content_type=PROBLEM_TYPE, headers=_replayed(fresh))
+    if reveal:
+        body = orjson.dumps(reveal(orjson.loads(body)))
+    return HttpResponse(body, status=status, content_type="application/json", headers=_replayed(fresh))
 
 
-def _claim(person_id: Any, key: str, digest: bytes) -> bool:
+def _replayed(fresh: bool) -> dict[str, str]:
+    return {} if fresh else {"Idempotent-Replayed": "true"}
+
+
+def _claim(owner: UUID, key: str, digest: bytes) -> bool:
     with connection.cursor() as cursor:
         cursor.execute(
-            "INSERT INTO backend_requestkey (person_id, key, request_digest, status, body, created_at)"
-            " VALUES (%s, %s, %s, 0, '', %s) ON CONFLICT (person_id, key) DO NOTHING",
-            [person_id, key, digest, clock.real()],
+            "INSERT INTO backend_requestkey (owner, key, request_digest, status, body, created_at)"
+            " VALUES (%s, %s, %s, 0, '', %s) ON CONFLICT (owner, key) DO NOTHING",
+            [owner, key, digest, clock.real()],
         )
         return bool(cursor.rowcount == 1)
 
 
-def _replay(person_id: Any, key: str, digest: bytes) -> HttpResponse:
-    first = RequestKey.objects.get(person_id=person_id, key=key)
+def _first(owner: UUID, key: str, digest: bytes) -> tuple[int, bytes]:
+    first = RequestKey.objects.get(owner=owner, key=key)
     if bytes(first.request_digest) != digest:
         raise KeyReused(_("This Idempotency-Key was already used for another request."))
-    content_type = "application/json" if first.status < 400 else "application/problem+json"
-    return HttpResponse(
-        bytes(first.body), status=first.status, content_type=content_type, headers={"Idempotent-Replayed": "true"}
-    )
+    return first.status, bytes(first.body)
 
 
-def _run(work: Callable[[], tuple[int, Schema]]) -> tuple[int, bytes, str]:
+def _run(work: Callable[[], tuple[int, Schema]]) -> tuple[int, bytes]:
     try:
         with transaction.atomic():
             status, result = work()
     except Refusal as refusal:
-        response = problem(refusal.status, refusal.code, refusal.message)
-        return refusal.status, response.content, response["Content-Type"]
-    return status, orjson.dumps(result.model_dump(mode="json", by_alias=True)), "application/json"
+        return refusal.status, problem(refusal.status, refusal.code, refusal.message).content
+    return status, orjson.dumps(result.model_dump(mode="json", by_alias=True))
 
 
 def purge() -> int:

@@ -38,7 +38,7 @@ class UnsupportedMediaType(Refusal):
     status = 415
 
 
-def _printable(value: str) -> str:
+def printable(value: str) -> str:
     if any(char < " " and char not in "\n\r\t" for char in value):
         raise ValueError("control characters are not allowed")
     return value
@@ -46,14 +46,14 @@ def _printable(value: str) -> str:
 
 ShortCode = Annotated[str, StringConstraints(min_length=1, max_length=40, pattern=r"^[a-z0-9_-]+$")]
 LongText = Annotated[
-    str, StringConstraints(min_length=1, max_length=4000, strip_whitespace=True), AfterValidator(_printable)
+    str, StringConstraints(min_length=1, max_length=4000, strip_whitespace=True), AfterValidator(printable)
 ]
 AnswerText = Annotated[
-    str, StringConstraints(min_length=1, max_length=8000, strip_whitespace=True), AfterValidator(_printable)
+    str, StringConstraints(min_length=1, max_length=8000, strip_whitespace=True), AfterValidator(printable)
 ]
-NoteText = Annotated[str, StringConstraints(max_length=8000, strip_whitespace=True), AfterValidator(_printable)]
+NoteText = Annotated[str, StringConstraints(max_length=8000, strip_whitespace=True), AfterValidator(printable)]
 SearchText = Annotated[
-    str, StringConstraints(min_length=3, max_length=500, strip_whitespace=True), AfterValidator(_printable)
+    str, StringConstraints(min_length=3, max_length=500, strip_whitespace=True), AfterValidator(printable)
 ]
 IdempotencyKey = Annotated[
     str,

@@ -2,14 +2,13 @@
 
 from typing import ClassVar
 
-from django.conf import settings
 from django.db import models
 
 
 class RequestKey(models.Model):
     """A request that was answered, so that asking again gives the same answer and does nothing."""
 
-    person = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE)
+    owner = models.UUIDField()  # whose key it is: a person's, or a shop's
     key = models.CharField(max_length=128)
     request_digest = models.BinaryField()  # SHA-256 over method, path and body
     status = models.PositiveSmallIntegerField(default=0)  # 0 only inside the transaction that does the work
@@ -17,7 +16,7 @@ class RequestKey(models.Model):
     created_at = models.DateTimeField()
 
     class Meta:
-        constraints: ClassVar = [models.UniqueConstraint(fields=["person", "key"], name="request_key_once")]
+        constraints: ClassVar = [models.UniqueConstraint(fields=["owner", "key"], name="request_key_once")]
         indexes: ClassVar = [models.Index(fields=["created_at"], name="request_key_age")]
 
     def __str__(self) -> str:

@@ -66,6 +66,8 @@ def derived_secret(purpose: str) -> str:
 
 
 SECRET_KEY = _required_in_production("SECRET_KEY", "" if PRODUCTION else _local_secret())
+# Gifts' links and voucher codes are derived from it: it outlives SECRET_KEY, and changing it voids what is outstanding.
+VOUCHER_KEY = _required_in_production("VOUCHER_KEY", "" if PRODUCTION else derived_secret("voucher"))
 DEBUG = False
 
 # --- where people reach us -------------------------------------------------------------------------------------------
@@ -198,6 +200,7 @@ INSTALLED_APPS = [
     "backend",
     "notifications",
     "people",
+    "rewards",
     "questions",
     *(["sandbox"] if SANDBOX else []),
 ]
@@ -289,7 +292,8 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "filters": {"secrets": {"()": "backend.log_lines.HideSecrets"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["secrets"]}},
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", "INFO")},
     "loggers": {"django.security.DisallowedHost": {"level": "ERROR"}, "httpx": {"level": "WARNING"}},
 }

@@ -10,6 +10,7 @@ from django.views.generic import RedirectView
 from backend.api import api
 from notifications import views as notification_views
 from questions import views as question_views
+from rewards import views as reward_views
 
 
 def front_door(request: HttpRequest) -> HttpResponse:
@@ -25,6 +26,8 @@ urlpatterns = [
     path("admin/login/", RedirectView.as_view(pattern_name="account_request_login_code", query_string=True)),
     path("admin/", admin.site.urls),
     re_path(r"^q/(?P<friend_key>[\w-]{16,32})$", question_views.friend_page, name="friend_page"),
+    re_path(r"^g/(?P<secret>[\w-]{16,32})$", reward_views.gift_page, name="gift_page"),
+    re_path(r"^g/(?P<secret>[\w-]{16,32})/calendar\.ics$", reward_views.calendar, name="gift_calendar"),
     path("a/<str:token>", question_views.answer_page, name="answer_page"),
     path("webhooks/twilio/sms", notification_views.twilio_sms),
     path("webhooks/twilio/status/<uuid:delivery_id>", notification_views.twilio_status),

@@ -76,6 +76,7 @@ class Person(AbstractBaseUser):
     time_zone = models.CharField(max_length=40, default="Europe/Amsterdam", validators=[check_time_zone])
     team = models.ForeignKey(Team, models.PROTECT, null=True, blank=True, related_name="people")
     roles = ArrayField(models.CharField(max_length=20, choices=Role), default=list, blank=True)
+    joined_on = models.DateField(null=True, blank=True)
     left_on = models.DateField(null=True, blank=True)
     gone_at = models.DateTimeField(null=True, blank=True, editable=False)  # when their access and their work ended
 

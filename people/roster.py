@@ -24,7 +24,7 @@ from people.models import DAY_MINUTES, Language, Person, Role, Team, WorkingHour
 
 COLUMNS = (
     *("employee_number", "name", "email", "mobile", "language", "time_zone"),
-    *("team", "roles", "working_hours", "left_on"),
+    *("team", "roles", "working_hours", "joined_on", "left_on"),
 )
 REQUIRED = ("employee_number", "name")
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -165,6 +165,7 @@ PARSERS: dict[str, Callable[[str], Any]] = {
     "team": str,
     "roles": parse_roles,
     "working_hours": parse_working_hours,
+    "joined_on": parse_date,
     "left_on": parse_date,
 }
 

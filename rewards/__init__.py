@@ -1,1 +1,1 @@
-"""Credits, gifts and discounts. The room is reserved: who may lean on whom already counts with it (see pyproject.toml)."""
+"""Credits, gifts and discounts, on a ledger that the database keeps honest."""

@@ -56,7 +56,7 @@ def test_every_variable_is_explained() -> None:
 
 
 def test_the_example_holds_no_secret() -> None:
-    for name in ("SECRET_KEY", "POSTGRES_PASSWORD", "TWILIO_AUTH_TOKEN", "EMAIL_URL"):
+    for name in ("SECRET_KEY", "VOUCHER_KEY", "POSTGRES_PASSWORD", "TWILIO_AUTH_TOKEN", "EMAIL_URL"):
         assert f"\n{name}=\n" in EXAMPLE
 
 

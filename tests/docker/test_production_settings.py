@@ -12,6 +12,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 EXAMPLE = (ROOT / "docker" / ".env.example").read_text()
 FILLED = {
     "SECRET_KEY": "x7Gk2vQ9wLr4TzB8nYc1MdF6hJp3SaE5uRo0iXtWqVyKbZmNg_CHlDfP-sAjUe",
+    "VOUCHER_KEY": "k3Vq8ZtLw1BnXy6RfPd0HsGm7CjTa5EuOi2QoNbUhDgYlKxWr9MvSp4AzJeIc",
     "PUBLIC_BASE_URL": "https://vragen.vonkmobiel.example",
     "POSTGRES_PASSWORD": "geheim",
     "TWILIO_ACCOUNT_SID": "AC00000000000000000000000000000000",

@@ -1,0 +1,129 @@
+"""Wallet, offers and gifts over HTTP. The till's part is in `till_api`."""
+
+from typing import Any
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext as _
+from ninja import Router
+
+from backend import clock, idempotency
+from backend.errors import NotFound
+from backend.manners import BadRequest, Cursor, IdempotencyKey, Limit, Page, Schema, page, problems
+from people.models import Person
+from rewards import gifts, ledger, statement
+from rewards.models import Gift
+from rewards.schemas import GiftOut, GiveIn, OfferOut, SharedGiftOut, StatementLine, WalletOut
+
+router = Router(tags=["rewards"])
+CSV_LINES = 10_000
+
+
+def _me(request: HttpRequest) -> Person:
+    person: Person = request.auth  # type: ignore[attr-defined]
+    return person
+
+
+@router.get("/wallet", response={200: WalletOut, **problems()}, operation_id="get_wallet", summary="What I can give away")
+def get_wallet(request: HttpRequest) -> Any:
+    return WalletOut.of(ledger.wallet(_me(request), clock.now()))
+
+
+@router.get(
+    "/wallet/statement",
+    response={200: Page[StatementLine], **problems()},
+    operation_id="get_statement",
+    summary="My credits, line by line",
+)
+def get_statement(request: HttpRequest, cursor: Cursor, limit: Limit) -> Any:
+    """Newest first, each with the balance after it."""
+    try:
+        below = int(cursor) if cursor else None
+    except ValueError as error:
+        raise BadRequest(_("This cursor is not one of ours.")) from error
+    if below is not None and not 0 < below < 2**63:
+        raise BadRequest(_("This cursor is not one of ours."))
+    found = statement.lines(_me(request), below=below, limit=limit + 2)
+    shown = _whole_transfers(found, limit)
+    return {
+        "items": [StatementLine(**vars(line)) for line in shown],
+        "next_cursor": str(shown[-1].id) if len(found) > len(shown) else None,
+    }
+
+
+def _whole_transfers(found: list[statement.Line], limit: int) -> list[statement.Line]:
+    """At most `limit` lines and one more, so that both lines of one transfer stand on one page."""
+    if len(found) > limit and found[limit - 1].id == found[limit].id:
+        return found[: limit + 1]
+    return found[:limit]
+
+
+@router.get("/wallet/statement.csv", operation_id="get_statement_csv", summary="My credits as a table", response={200: str})
+def get_statement_csv(request: HttpRequest) -> HttpResponse:
+    """The newest 10,000 lines; opens in a spreadsheet."""
+    text = statement.as_csv(_me(request), CSV_LINES)
+    headers = {"Content-Disposition": 'attachment; filename="credits.csv"'}
+    return HttpResponse(text, content_type="text/csv; charset=utf-8", headers=headers)
+
+
+@router.get(
+    "/offers", response={200: list[OfferOut], **problems()}, operation_id="list_offers", summary="What I can hand out"
+)
+def list_offers(request: HttpRequest) -> Any:
+    me = _me(request)
+    return [OfferOut.of(offer, me.language) for offer in gifts.open_offers(me, clock.now())]
+
+
+@router.post(
+    "/gifts", response={201: SharedGiftOut, **problems(404, 409)}, operation_id="hand_out_gift", summary="Give something"
+)
+def hand_out_gift(request: HttpRequest, body: GiveIn, idempotency_key: IdempotencyKey) -> HttpResponse:
+    """My credits are held until my friend claims it. Refusals: `not_enough_credits`, `limit_reached`, `budget_spent`,
+    `offer_closed`."""
+    me = _me(request)
+
+    def work() -> tuple[int, Schema]:
+        gift = gifts.hand_out(
+            me, body.offer_id, request_key=f"api:{idempotency_key}", note=body.note, language=body.language or ""
+        )
+        return 201, SharedGiftOut.of(gift)
+
+    return ledger.retried(lambda: idempotency.once(request, idempotency_key, work, reveal=SharedGiftOut.reveal))
+
+
+@router.get("/gifts", response={200: Page[GiftOut], **problems()}, operation_id="list_gifts", summary="What I gave")
+def list_gifts(request: HttpRequest, cursor: Cursor, limit: Limit) -> Any:
+    """Newest first."""
+    rows = Gift.objects.filter(giver=_me(request)).select_related("offer", "giver")
+    return page(rows, cursor=cursor, limit=limit, time_field="handed_out_at", show=GiftOut.of)
+
+
+@router.get("/gifts/{gift_id}", response={200: GiftOut, **problems(404)}, operation_id="get_gift", summary="One of them")
+def get_gift(request: HttpRequest, gift_id: UUID) -> Any:
+    gift = Gift.objects.select_related("offer", "giver").filter(pk=gift_id, giver=_me(request)).first()
+    if gift is None:
+        raise NotFound(_("This gift does not exist."))
+    return GiftOut.of(gift)
+
+
+@router.post(
+    "/gifts/{gift_id}/cancel",
+    response={200: GiftOut, **problems(404, 409)},
+    operation_id="cancel_gift",
+    summary="Take back what nobody claimed",
+)
+def cancel_gift(request: HttpRequest, gift_id: UUID) -> Any:
+    """Twice is fine. `gift_gone` when it was claimed or is over."""
+    return GiftOut.of(ledger.retried(lambda: gifts.cancel(_me(request), gift_id)))
+
+
+@router.post(
+    "/gifts/{gift_id}/link",
+    response={200: SharedGiftOut, **problems(404, 409)},
+    operation_id="renew_gift_link",
+    summary="A new link",
+)
+def renew_link(request: HttpRequest, gift_id: UUID) -> Any:
+    """The old link and its code die at once. `gift_gone` when it is over."""
+    gift = ledger.retried(lambda: gifts.new_link(_me(request), gift_id))
+    return SharedGiftOut(**SharedGiftOut.reveal(SharedGiftOut.of(gift).model_dump()))

@@ -1,0 +1,11 @@
+from django.apps import AppConfig
+
+
+class RewardsConfig(AppConfig):
+    name = "rewards"
+
+    def ready(self) -> None:
+        from people import lifecycle
+        from rewards import ledger
+
+        lifecycle.on_left.append(ledger.freeze)

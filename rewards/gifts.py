@@ -1,0 +1,274 @@
+"""Hand out, claim, cancel, expire. A gift's row is locked first, then accounts, then counters, the budget last."""
+
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from backend import clock
+from backend.errors import Invalid, NotFound, Refusal
+from backend.ids import uuid7
+from notifications.notify import notify
+from people.models import Person
+from rewards import codes, days, ledger, limits, recipients, words
+from rewards.models import SPENT, Account, Gift, Offer, Transfer
+
+CLAIM_WINDOW = timedelta(days=30)
+Reason = Transfer.Reason
+State = Gift.State
+
+
+class OfferClosed(Refusal):
+    """Not begun, over, switched off, or not for this person."""
+
+    code = "offer_closed"
+
+
+class GiftGone(Refusal):
+    """Cancelled, claimed or over meanwhile; or frozen during a review."""
+
+    code = "gift_gone"
+
+
+class OwnGift(Refusal):
+    """Credits are for others."""
+
+    code = "own_gift"
+
+
+# --- handing out -----------------------------------------------------------------------------------------------------
+
+
+def open_offers(person: Person, at: datetime) -> list[Offer]:
+    """What this person can hand out at `at`, stock and wallet aside."""
+    rows = Offer.objects.select_related("campaign").filter(is_active=True, campaign__is_active=True)
+    return [offer for offer in rows if offer.is_open(at) and is_for(offer, person)]
+
+
+def is_for(offer: Offer, person: Person) -> bool:
+    return not offer.audience_roles or person.has_role(*offer.audience_roles)
+
+
+@transaction.atomic
+def hand_out(giver: Person, offer_id: UUID, *, request_key: str, note: str = "", language: str = "") -> Gift:
+    """A gift for a friend: the giver's credits are held, its value is set aside. The same key gives the first gift.
+
+    Raises NotFound, OfferClosed, NotEnoughCredits, LimitReached, BudgetSpent, Invalid.
+    """
+    known = Gift.objects.select_related("offer", "giver").filter(giver=giver, request_key=request_key).first()
+    if known is not None:
+        return known
+    offer = Offer.objects.select_related("campaign__budget").filter(pk=offer_id).first()
+    if offer is None:
+        raise NotFound(_("This offer does not exist."))
+    at = clock.now()
+    if not (offer.is_open(at) and is_for(offer, giver)):
+        raise OfferClosed(_("%(title)s cannot be handed out now.") % {"title": offer.title(giver.language)})
+    if len(note) > Gift.NOTE_CHARACTERS:
+        raise Invalid(_("This text is too long: %(max)s characters at most.") % {"max": Gift.NOTE_CHARACTERS})
+    return _hand_out(giver, offer, at, request_key=request_key, note=note, language=language or giver.language)
+
+
+def _hand_out(giver: Person, offer: Offer, at: datetime, **fields: Any) -> Gift:
+    gift = Gift(
+        id=uuid7(),
+        giver=giver,
+        offer=offer,
+        campaign=offer.campaign,
+        team_id=giver.team_id,
+        price_credits=offer.price_credits,
+        value_cents=offer.value_cents,
+        handed_out_at=at,
+        ends_at=days.end_of(days.day_of(at + CLAIM_WINDOW)),
+        **fields,
+    )
+    _set_secrets(gift)
+    ledger.hold_from_wallet(giver, offer.price_credits, subject=gift.subject, at=at)
+    limits.take(_one_by_one(offer, giver))
+    gift.account = ledger.open_account(Account.Kind.GIFT)
+    gift.save(force_insert=True)
+    ledger.move(
+        offer.campaign.budget,
+        gift.account,
+        gift.value_cents,
+        reason=Reason.GIFT,
+        subject=gift.subject,
+        key=f"{gift.subject}:value",
+    )
+    return gift
+
+
+def _set_secrets(gift: Gift) -> None:
+    made = codes.voucher(gift.pk, gift.secret_number)
+    gift.secret_digest, gift.code_digest = made.secret_digest, made.code_digest
+
+
+def _counted(offer: Offer, giver: Person) -> dict[str, int | None]:
+    """Every limit that a hand-out counts on, whether or not it is set now: it may be set later."""
+    campaign = offer.campaign
+    team = {f"campaign:{campaign.pk}:team:{giver.team_id}": campaign.gifts_per_team_max} if giver.team_id else {}
+    return {
+        f"offer:{offer.pk}:stock": offer.stock,
+        f"offer:{offer.pk}:giver:{giver.pk}": offer.per_giver_max,
+        f"campaign:{campaign.pk}:gifts": campaign.gifts_max,
+        f"campaign:{campaign.pk}:giver:{giver.pk}": campaign.gifts_per_giver_max,
+        **team,
+    }
+
+
+def _one_by_one(offer: Offer, giver: Person) -> dict[str, int | None]:
+    """The limits that are set: counting on what nobody limits would make one row that everybody waits for."""
+    return {scope: limit for scope, limit in _counted(offer, giver).items() if limit is not None}
+
+
+# --- the giver's side ------------------------------------------------------------------------------------------------
+
+
+def _of_giver(giver: Person, gift_id: UUID) -> Gift:
+    """Locked. Raises NotFound, also for somebody else's."""
+    rows = Gift.objects.select_related("offer__campaign__budget", "giver", "account").select_for_update(of=("self",))
+    gift = rows.filter(pk=gift_id, giver=giver).first()
+    if gift is None:
+        raise NotFound(_("This gift does not exist."))
+    return gift
+
+
+@transaction.atomic
+def new_link(giver: Person, gift_id: UUID) -> Gift:
+    """A fresh link (and code) for a gift that is not used up; the old one opens nothing any more. Raises GiftGone."""
+    gift = _of_giver(giver, gift_id)
+    number = gift.secret_number + 1
+    made = codes.voucher(gift.pk, number)
+    moved = gift.state in Gift.RUNNING and gift.move(
+        to=gift.state,
+        leaving=(gift.state,),
+        secret_number=number,
+        secret_digest=made.secret_digest,
+        code_digest=made.code_digest,
+    )
+    if not moved:
+        raise GiftGone(_("This gift cannot be passed on any more."))
+    return gift
+
+
+@transaction.atomic
+def cancel(giver: Person, gift_id: UUID) -> Gift:
+    """Take back what nobody has claimed: the credits keep their lot's own end. Twice is fine. Raises GiftGone."""
+    gift = _of_giver(giver, gift_id)
+    if gift.state == State.CANCELLED:
+        return gift
+    if not gift.mark_cancelled():
+        raise GiftGone(_("This gift was claimed already or is over."))
+    _undo(gift, clock.now(), renew=False)
+    return gift
+
+
+def _undo(gift: Gift, at: datetime, *, renew: bool) -> None:
+    """Credits, counts and value go back where they came from."""
+    ledger.give_back(ledger.holds_of(gift.subject), at=at, renew=renew)
+    limits.give_back(list(_one_by_one(gift.offer, gift.giver)))
+    return_value(gift)
+
+
+def return_value(gift: Gift) -> None:
+    """What the gift still holds goes back to its campaign's budget. Called with the gift locked."""
+    account = Account.objects.select_for_update(no_key=True).get(pk=gift.account_id)
+    if account.available:
+        number = Transfer.objects.filter(debit=account, reason=Reason.RETURNED).count() + 1
+        ledger.move(
+            account,
+            gift.offer.campaign.budget,
+            account.available,
+            reason=Reason.RETURNED,
+            subject=gift.subject,
+            key=f"{gift.subject}:returned:{number}",
+        )
+
+
+# --- the friend's side -----------------------------------------------------------------------------------------------
+
+
+def by_secret(secret: str) -> Gift | None:
+    """The gift behind a link. Without a lock."""
+    rows = Gift.objects.select_related("offer__campaign__budget", "giver", "account")
+    return rows.filter(secret_digest=codes.secret_digest(secret)).first()
+
+
+@transaction.atomic
+def claim(gift_id: UUID, *, recipient: str = "") -> Gift:
+    """The friend takes it: the giver's credits are spent and the code counts at the till. Twice is fine.
+
+    `recipient` is asked where a limit counts by it, and kept as a keyed hash alone.
+    Raises GiftGone, Invalid, OwnGift, LimitReached.
+    """
+    rows = Gift.objects.select_related("offer__campaign__budget", "giver", "account")
+    gift = rows.select_for_update(of=("self",)).get(pk=gift_id)
+    if gift.state in Gift.AT_TILL and not gift.frozen_at:
+        return gift
+    at, offer = clock.now(), gift.offer
+    address = recipients.normal(recipient) if offer.asks_recipient else ""
+    if address and address in {gift.giver.email, gift.giver.mobile}:
+        raise OwnGift(_("You cannot claim a gift of your own."))
+    digest = codes.recipient_digest(address) if address else None
+    ends_at = days.end_of(days.day_of(at + timedelta(days=offer.valid_days)))
+    if not gift.mark_claimed(at, ends_at=ends_at, recipient=digest):
+        raise GiftGone(_("This gift is not available any more."))
+    for held in ledger.holds_of(gift.subject):
+        ledger.capture(held, ledger.common(SPENT), held.amount, reason=Reason.GIFT, key=f"hold:{held.pk}")
+    if digest:
+        limits.take(_of_recipient(offer, gift.giver, digest))
+    _tell(gift, "claimed")
+    return gift
+
+
+def _of_recipient(offer: Offer, giver: Person, digest: bytes) -> dict[str, int | None]:
+    both = {
+        f"offer:{offer.pk}:to:{digest.hex()[:32]}": offer.per_recipient_max,
+        f"offer:{offer.pk}:pair:{giver.pk}:{digest.hex()[:32]}": offer.per_pair_max,
+    }
+    return {scope: limit for scope, limit in both.items() if limit is not None}
+
+
+def _tell(gift: Gift, what: str) -> None:
+    """The giver hears that it was claimed and that it was redeemed; never where or when. Leavers hear nothing."""
+    if gift.giver.is_active:
+        notify(
+            gift.giver,
+            key=f"{gift.subject}:{what}",
+            event=f"gift_{what}",
+            subject_key=gift.subject,
+            **words.gift_moved(gift, what),
+        )
+
+
+def tell_redeemed(gift: Gift) -> None:
+    _tell(gift, "redeemed")
+
+
+# --- the clock -------------------------------------------------------------------------------------------------------
+
+
+def due_ids(limit: int) -> list[UUID]:
+    """Gifts whose time to be claimed or redeemed is over and that nobody has closed."""
+    rows = Gift.objects.filter(state__in=Gift.RUNNING, ends_at__lte=clock.now(), frozen_at__isnull=True)
+    return list(rows.filter(account__held=0).order_by("ends_at").values_list("pk", flat=True)[:limit])
+
+
+@transaction.atomic
+def expire(gift_id: UUID) -> bool:
+    """Unclaimed: the credits go back. Claimed: what is left of its value does. Twice is fine; True when it ended now.
+
+    A till that has reserved some of it finishes first.
+    """
+    rows = Gift.objects.select_related("offer__campaign__budget", "giver", "account")
+    gift = rows.select_for_update(of=("self",)).get(pk=gift_id)
+    at = clock.now()
+    if gift.mark_unclaimed(at):
+        _undo(gift, at, renew=True)
+        return True
+    if Account.objects.filter(pk=gift.account_id, held=0).exists() and gift.mark_lapsed(at):
+        return_value(gift)
+        return True
+    return False

@@ -1,0 +1,78 @@
+"""What people did, and what that earns."""
+
+from typing import ClassVar
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+
+
+class EarningRule(models.Model):
+    """What one kind of fact earns. Data, so that the programme can change it without us."""
+
+    kind = models.CharField(max_length=40, unique=True)  # "answered_in_time": the fact's
+    name_nl = models.CharField(max_length=80)
+    name_en = models.CharField(max_length=80)
+    credits = models.PositiveIntegerField()
+    per_day_max = models.PositiveIntegerField(null=True, blank=True)  # credits a person may earn with it
+    per_month_max = models.PositiveIntegerField(null=True, blank=True)
+    per_pair_month_max = models.PositiveIntegerField(null=True, blank=True)
+    is_active = models.BooleanField(default=True)
+
+    def __str__(self) -> str:
+        return self.kind
+
+    def name(self, language: str) -> str:
+        return self.name_en if language == "en" else self.name_nl
+
+
+class Fact(models.Model):
+    """Something that rewards was told: once per person, kind and key. Badges count facts, rules pay for them."""
+
+    person = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="facts")
+    kind = models.CharField(max_length=40)
+    key = models.CharField(max_length=100)  # "question:…"
+    other = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
+    credits = models.PositiveIntegerField(default=0)  # what it earned, after the caps
+    taken_back = models.PositiveIntegerField(default=0)
+    happened_at = models.DateTimeField()
+    withdrawn_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["person", "kind", "key"], name="fact_once"),
+            models.CheckConstraint(condition=Q(taken_back__lte=F("credits")), name="fact_taken_back"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.key}"
+
+
+class Allowance(models.Model):
+    """Credits that everybody gets each month, from this day on. The newest row that has begun counts."""
+
+    credits = models.PositiveIntegerField()
+    starts_on = models.DateField(unique=True)
+
+    class Meta:
+        ordering: ClassVar = ["-starts_on"]
+
+    def __str__(self) -> str:
+        return f"{self.credits} {self.starts_on}"
+
+
+class PendingGift(models.Model):
+    """A gift asked for by SMS that waits for its four digits. Sender ids can be forged: the digits go to the phone."""
+
+    TRIES = 3
+
+    person = models.OneToOneField(settings.AUTH_USER_MODEL, models.CASCADE, primary_key=True)
+    offer = models.ForeignKey("rewards.Offer", models.CASCADE)
+    note = models.CharField(max_length=300, blank=True)
+    digest = models.BinaryField()
+    tries_left = models.PositiveSmallIntegerField(default=TRIES)
+    request_key = models.CharField(max_length=160)
+    expires_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return str(self.person_id)

@@ -1,0 +1,141 @@
+"""The shapes that credits and gifts travel in."""
+
+from datetime import date, datetime
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import AfterValidator, Field, StringConstraints
+
+from backend.manners import Schema, printable
+from rewards import ledger, sharing, words
+from rewards.models import Gift, Offer
+
+GiftNote = Annotated[
+    str, StringConstraints(max_length=Gift.NOTE_CHARACTERS, strip_whitespace=True), AfterValidator(printable)
+]
+
+
+class WalletOut(Schema):
+    """What I can give away now, in credits."""
+
+    available: int = Field(description="Allowance and earned together.", ge=0)
+    allowance: int = Field(description="This month's; lapses at the end of the month.", ge=0)
+    earned: int = Field(description="Earned by what I did; lapses after twelve months.", ge=0)
+    held: int = Field(description="Set aside for gifts that are not claimed yet.", ge=0)
+    next_expiry_at: datetime | None = Field(description="UTC: when the first of them lapse; null when there are none.")
+    next_expiry_credits: int = Field(description="How many lapse then.", ge=0)
+    is_frozen: bool
+
+    @classmethod
+    def of(cls, wallet: ledger.Wallet) -> "WalletOut":
+        return cls(
+            available=wallet.allowance + wallet.earned,
+            allowance=wallet.allowance,
+            earned=wallet.earned,
+            held=wallet.held,
+            next_expiry_at=wallet.next_expiry,
+            next_expiry_credits=wallet.next_expiry_credits,
+            is_frozen=wallet.is_frozen,
+        )
+
+
+class StatementLine(Schema):
+    id: int = Field(description="Grows with time.", ge=1)
+    at: datetime = Field(description="UTC.")
+    amount: int = Field(description="Credits; below zero when they went out.")
+    balance: int = Field(description="After this line, credits held for gifts included.")
+    wallet: str = Field(description="allowance or earned.")
+    reason: str = Field(description="allowance, earned, clawback, kudos, gift, renewed, lapsed or correction. May grow.")
+    subject: str = Field(description="What it was for, e.g. `gift:…` or `question:…`.")
+
+
+class OfferOut(Schema):
+    """Something I can give away."""
+
+    id: UUID
+    slug: str = Field(description="Stable short name, also for SMS.", max_length=40)
+    kind: str = Field(description="gift, fixed, percentage or product. May grow.")
+    title: str = Field(description="In my language.", max_length=80)
+    text: str = Field(description="In my language.")
+    terms: str = Field(description="In my language.")
+    picture_url: str
+    price_credits: int = Field(ge=1)
+    value_cents: int = Field(description="In euro cents; of a percentage: at most this much.", ge=1)
+    percentage: int | None
+    last_day: date = Field(description="The last day it can be handed out, in the company's time.")
+
+    @classmethod
+    def of(cls, offer: Offer, language: str) -> "OfferOut":
+        return cls(
+            id=offer.pk,
+            slug=offer.slug,
+            kind=offer.kind,
+            title=offer.title(language),
+            text=offer.text(language),
+            terms=offer.terms(language),
+            picture_url=offer.picture_url,
+            price_credits=offer.price_credits,
+            value_cents=offer.value_cents,
+            percentage=offer.percentage,
+            last_day=offer.last_day(),
+        )
+
+
+class GiveIn(Schema):
+    offer_id: UUID
+    note: GiftNote = Field("", description="Shown to the friend with my first name.")
+    language: Literal["nl", "en"] | None = Field(None, description="The friend's; mine when missing.")
+
+
+class GiftOut(Schema):
+    """A gift of mine. I see that it was claimed and redeemed, never where or when."""
+
+    id: UUID
+    offer: str = Field(description="The offer's slug.", max_length=40)
+    title: str = Field(description="In my language.", max_length=80)
+    note: str
+    language: str = Field(max_length=2)
+    state: str = Field(
+        description="handed_out, claimed, part_redeemed, redeemed, cancelled, unclaimed, lapsed or refunded. May grow."
+    )
+    price_credits: int = Field(ge=1)
+    handed_out_at: datetime = Field(description="UTC.")
+    ends_on: date = Field(description="Last day, in the company's time: to claim it, or once claimed to use it.")
+
+    @classmethod
+    def of(cls, gift: Gift) -> "GiftOut":
+        return cls(**_fields(gift))
+
+
+def _fields(gift: Gift) -> dict[str, object]:
+    return {
+        "id": gift.pk,
+        "offer": gift.offer.slug,
+        "title": gift.offer.title(gift.giver.language),
+        "note": gift.note,
+        "language": gift.language,
+        "state": gift.state,
+        "price_credits": gift.price_credits,
+        "handed_out_at": gift.handed_out_at,
+        "ends_on": words.last_date(gift.ends_at),
+    }
+
+
+class SharedGiftOut(GiftOut):
+    """With what I send to my friend by my own phone."""
+
+    secret_number: int = Field(description="Which of its links this is.", ge=1, le=32767)
+    link: str = Field("", description="The friend's page. Shown here only: keep it, or ask for a new one.")
+    share_text: str = Field("", description="Words to send, with the link.")
+
+    @classmethod
+    def of(cls, gift: Gift) -> "SharedGiftOut":
+        """Without the secrets: this is what is remembered for a repeated request."""
+        return cls(**_fields(gift), secret_number=gift.secret_number)
+
+    @classmethod
+    def reveal(cls, body: dict[str, object]) -> dict[str, object]:
+        """Adds link and words to a remembered answer; they are derived, never stored."""
+        gift = Gift.objects.select_related("offer", "giver").get(pk=body["id"])
+        gift.secret_number = int(str(body["secret_number"]))
+        return {**body, "link": sharing.link(gift), "share_text": sharing.share_text(gift)}

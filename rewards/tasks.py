@@ -1,0 +1,49 @@
+"""Celery's side: each task calls one function."""
+
+import logging
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import TypeVar
+
+from celery import shared_task
+
+from rewards import checks, earning, gifts, ledger, redemption
+
+log = logging.getLogger(__name__)
+
+BATCH = 500
+Key = TypeVar("Key")
+
+
+def _each(ids: Iterable[Key], act: Callable[[Key], object]) -> int:
+    """One row that breaks is logged, the others go on. Returns how many there were."""
+    number = 0
+    for pk in ids:
+        number += 1
+        try:
+            ledger.retried(partial(act, pk))
+        except Exception:
+            log.exception("%s failed id=%s", act.__qualname__, pk)
+    return number
+
+
+def sweep() -> int:
+    """What is due by the clock: reservations, gifts, lots and allowances, in the order in which they release credits."""
+    return (
+        _each(redemption.due_ids(BATCH), redemption.expire)
+        + _each(gifts.due_ids(BATCH), gifts.expire)
+        + _each(ledger.lapsed_ids(BATCH), ledger.lapse)
+        + _each(earning.without_allowance(BATCH), earning.grant_allowance)
+    )
+
+
+@shared_task
+def run_due() -> None:
+    sweep()
+
+
+@shared_task
+def check_ledger() -> None:
+    """Nightly. What is wrong with the books stands in the log as an error, a line a rule."""
+    for line in checks.violations():
+        log.error("ledger: %s", line)

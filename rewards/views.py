@@ -1,0 +1,131 @@
+"""The friend's page of a gift, without sign-in. Opening shows, pressing claims; it needs no JavaScript."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+import segno
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import translation
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_http_methods
+
+from backend import clock
+from backend.errors import Refusal
+from rewards import codes, gifts, ledger, words
+from rewards.models import Account, Gift
+
+View = Callable[..., HttpResponse]
+
+
+def _secret_page(view: View) -> View:
+    """The address is the key: never cached, never sent on as a referrer, never in a search engine.
+
+    No CSRF token: there is no cookie to ride on, and who can send the form already has the address.
+    """
+
+    @csrf_exempt
+    @never_cache
+    @require_http_methods(["GET", "HEAD", "POST"])
+    @wraps(view)
+    def page(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        response = view(request, *args, **kwargs)
+        response["Referrer-Policy"] = "no-referrer"
+        response["X-Robots-Tag"] = "noindex"
+        return response
+
+    return page
+
+
+def _language(request: HttpRequest, gift: Gift | None) -> str:
+    wanted = request.GET.get("lang", "")
+    own = gift.language if gift else (translation.get_language() or "nl")[:2]
+    return wanted if wanted in {"nl", "en"} else own
+
+
+@_secret_page
+def gift_page(request: HttpRequest, secret: str) -> HttpResponse:
+    """What it is and from whom; POST claims it; from then on its code."""
+    gift = gifts.by_secret(secret)
+    language = _language(request, gift)
+    with translation.override(language):
+        if gift is None:  # never was, or a newer link took its place
+            return render(request, "rewards/no_gift.html", {"language": language}, status=404)
+        problem, status = "", 200
+        if request.method == "POST":
+            try:
+                _claim(gift, request.POST.get("recipient", "")[:254])
+                return redirect(request.get_full_path())
+            except Refusal as refusal:
+                problem, status = refusal.message, refusal.status
+        return render(request, "rewards/gift.html", {**_shown(gift, language), "problem": problem}, status=status)
+
+
+def _claim(gift: Gift, recipient: str) -> None:
+    ledger.retried(lambda: gifts.claim(gift.pk, recipient=recipient))
+
+
+def _shown(gift: Gift, language: str) -> dict[str, Any]:
+    offer, at = gift.offer, clock.now()
+    usable = gift.state in Gift.AT_TILL and gift.ends_at > at and not gift.frozen_at
+    code = codes.shown(codes.voucher(gift.pk, gift.secret_number).code) if usable else ""
+    return {
+        "gift": gift,
+        "from_name": gift.giver.first_name,
+        "title": offer.title(language),
+        "text": offer.text(language),
+        "terms": offer.terms(language),
+        "worth": words.worth(offer, language),
+        "picture_url": offer.picture_url,
+        "shops": [shop.name for shop in offer.shops.all() if shop.is_active],
+        "can_claim": gift.state == Gift.State.HANDED_OUT and gift.ends_at > at and not gift.frozen_at,
+        "asks_recipient": offer.asks_recipient,
+        "until": words.last_day(gift.ends_at),
+        "code": code,
+        "qr": segno.make(code.replace("-", ""), error="m").svg_data_uri(scale=6, border=2) if code else "",
+        "left": words.money(Account.objects.get(pk=gift.account_id).available, language) if code else "",
+        "is_part": gift.state == Gift.State.PART_REDEEMED,
+        "over": _over(gift) if not usable else "",
+        "language": language,
+    }
+
+
+def _over(gift: Gift) -> str:
+    if gift.state in {Gift.State.REDEEMED, Gift.State.REFUNDED}:
+        return _("This was used. We hope you enjoyed it!")
+    if gift.frozen_at:
+        return _("This is not available right now.")
+    return _("This is not available any more.")
+
+
+@_secret_page
+def calendar(request: HttpRequest, secret: str) -> HttpResponse:
+    """The last day as an entry for any calendar. Holds no code and no link: calendars are shared."""
+    gift = gifts.by_secret(secret)
+    if gift is None or gift.state not in Gift.AT_TILL:
+        return HttpResponse(status=404)
+    language = _language(request, gift)
+    with translation.override(language):
+        what = _("Last day: %(title)s") % {"title": gift.offer.title(language)}
+    day = words.last_date(gift.ends_at)
+    lines = (
+        *("BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//CEO-app//gift//EN", "BEGIN:VEVENT"),
+        f"UID:{gift.pk}@ceo-app",
+        f"DTSTAMP:{clock.now():%Y%m%dT%H%M%SZ}",
+        f"DTSTART;VALUE=DATE:{day:%Y%m%d}",
+        f"SUMMARY:{_escaped(what)}",
+        *("BEGIN:VALARM", "ACTION:DISPLAY", "TRIGGER:-P3D", f"DESCRIPTION:{_escaped(what)}", "END:VALARM"),
+        *("END:VEVENT", "END:VCALENDAR", ""),
+    )
+    headers = {"Content-Disposition": 'attachment; filename="gift.ics"'}
+    return HttpResponse("\r\n".join(lines), content_type="text/calendar; charset=utf-8", headers=headers)
+
+
+def _escaped(text: str) -> str:
+    """As RFC 5545 wants text: commas, semicolons, backslashes and line ends."""
+    for char, written in (("\\", "\\\\"), (",", "\\,"), (";", "\\;"), ("\r", ""), ("\n", "\\n")):
+        text = text.replace(char, written)
+    return text
