@@ -16,7 +16,7 @@ from notifications import inbound, item_codes, outbox
 from notifications.models import Address, Delivery, ItemCode
 from notifications.notify import notify
 from people.models import Person
-from questions import intake, promise, rounds, routing, words
+from questions import facts, intake, promise, rounds, routing, words
 from questions.models import Answer, FriendAddress, Question, Reuse, record
 
 log = logging.getLogger(__name__)
@@ -97,6 +97,7 @@ def rate(question_id: UUID, *, helped: bool, actor: Person | None = None) -> str
     if not rated.mark_rated(helped=helped, at=at):
         return "rated"
     record(question, "helped" if helped else "not_helped", actor=actor, at=at, answer=str(given.pk))
+    facts.rated(question, given, helped=helped)
     if helped:
         return _close_helped(question, given)
     return "reopened" if intake.reopen(question, at, actor=actor) else "not_helped"

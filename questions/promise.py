@@ -17,7 +17,7 @@ from backend.retry import until_done
 from notifications import inbound
 from notifications.models import Address, ItemCode
 from notifications.notify import notify
-from questions import calendars, duty, experts, routing, words
+from questions import calendars, duty, experts, facts, routing, words
 from questions.models import Answer, Assignment, Question, Round, record
 from questions.rounds import BREACH, DESK, NAMES, REMIND, SWARM, step_at
 from questions.rounds import next_step as next_step  # part of what a promise is: pure, and also run by the simulation
@@ -148,6 +148,7 @@ def _breach(question: Question, round_: Round, now: datetime) -> None:
     Round.objects.filter(pk=round_.pk, verdict="").update(verdict=Round.Verdict.BREACHED, settled_at=round_.due_at)
     expected_at = expected_answer_at(question, now)
     record(question, NAMES[BREACH], at=round_.due_at, round=round_.number, expected_at=expected_at.isoformat())
+    facts.breached(question, round_)
     duty.tell(question, "question_overdue", urgent=True)
     notify(
         question.asker,
@@ -167,8 +168,11 @@ def expected_answer_at(question: Question, now: datetime) -> datetime:
     return min((at for at in times if at), default=now + timedelta(hours=24))
 
 
-def settle(question: Question, answered_at: datetime) -> None:
-    """A released answer exists: the round is kept or breached by when its message came in. Called with the lock held."""
+def settle(question: Question, answered_at: datetime) -> bool:
+    """A released answer exists: the round is kept or breached by when its message came in. Called with the lock held.
+
+    Returns whether the promise was kept.
+    """
     round_ = Round.objects.select_for_update().get(pk=question.current_round_id)
     kept = answered_at <= round_.due_at
     if not round_.verdict:
@@ -179,6 +183,9 @@ def settle(question: Question, answered_at: datetime) -> None:
             settled_at=answered_at if kept else round_.due_at,
         )
     Round.objects.filter(pk=round_.pk).update(next_step_at=None, paused_at=None, is_answered=True)
+    if not kept:
+        facts.breached(question, round_)
+    return kept and round_.verdict != Round.Verdict.BREACHED
 
 
 def void(question: Question, at: datetime) -> None:

@@ -14,7 +14,7 @@ from backend.errors import NotFound, Refusal
 from notifications import item_codes
 from notifications.notify import settle
 from people.models import Person
-from questions import after, duty, intake, knowledge, promise, reuse, rounds, routing, teaching
+from questions import after, duty, facts, intake, knowledge, promise, reuse, rounds, routing, teaching
 from questions.models import Answer, Assignment, Question, record
 
 LOOK_AGAIN = timedelta(minutes=10)  # how long a `direct` answer can be held back
@@ -32,7 +32,8 @@ def release(question: Question, given: Answer, at: datetime) -> None:
     rounds.resume(question, at)  # also for an answer that did not wait for the asker's reply: the pause counts
     question.mark_answered(after.first_reminder(now))
     record(question, "answered", actor=given.author, at=at, answer=str(given.pk), source=given.source)
-    promise.settle(question, at)
+    kept = promise.settle(question, at)
+    facts.answered(question, given, in_time=kept)
     routing.drop_clarification(question, now)
     item_codes.close(duty.item(question))
     settle(given.author, question.subject_key)

@@ -11,9 +11,9 @@ from backend import clock, idempotency
 from backend.errors import NotFound
 from backend.manners import BadRequest, Cursor, IdempotencyKey, Limit, Page, Schema, page, problems
 from people.models import Person
-from rewards import gifts, ledger, statement
-from rewards.models import Gift
-from rewards.schemas import GiftOut, GiveIn, OfferOut, SharedGiftOut, StatementLine, WalletOut
+from rewards import gifts, kudos, ledger, statement
+from rewards.models import Gift, Kudos
+from rewards.schemas import GiftOut, GiveIn, KudosOut, OfferOut, SharedGiftOut, StatementLine, ThankIn, WalletOut
 
 router = Router(tags=["rewards"])
 CSV_LINES = 10_000
@@ -127,3 +127,38 @@ def renew_link(request: HttpRequest, gift_id: UUID) -> Any:
     """The old link and its code die at once. `gift_gone` when it is over."""
     gift = ledger.retried(lambda: gifts.new_link(_me(request), gift_id))
     return SharedGiftOut(**SharedGiftOut.reveal(SharedGiftOut.of(gift).model_dump()))
+
+
+@router.post(
+    "/kudos", response={201: KudosOut, **problems(404, 409)}, operation_id="thank_colleague", summary="Thank a colleague"
+)
+def thank(request: HttpRequest, body: ThankIn, idempotency_key: IdempotencyKey) -> HttpResponse:
+    """Refusals: `not_enough_credits`, `limit_reached`."""
+    me = _me(request)
+
+    def work() -> tuple[int, Schema]:
+        colleague = Person.objects.present().filter(pk=body.colleague_id).first()
+        if colleague is None:
+            raise NotFound(_("This colleague does not exist."))
+        made = kudos.thank(me, colleague, body.note, credits_=body.credits, request_key=f"api:{idempotency_key}")
+        return 201, KudosOut.of(made)
+
+    return ledger.retried(lambda: idempotency.once(request, idempotency_key, work))
+
+
+@router.get(
+    "/kudos/received", response={200: Page[KudosOut], **problems()}, operation_id="list_kudos_received", summary="My thanks"
+)
+def list_received(request: HttpRequest, cursor: Cursor, limit: Limit) -> Any:
+    """Newest first."""
+    rows = Kudos.objects.filter(receiver=_me(request)).select_related("giver", "receiver")
+    return page(rows, cursor=cursor, limit=limit, time_field="created_at", show=KudosOut.of)
+
+
+@router.get(
+    "/kudos/given", response={200: Page[KudosOut], **problems()}, operation_id="list_kudos_given", summary="Whom I thanked"
+)
+def list_given(request: HttpRequest, cursor: Cursor, limit: Limit) -> Any:
+    """Newest first."""
+    rows = Kudos.objects.filter(giver=_me(request)).select_related("giver", "receiver")
+    return page(rows, cursor=cursor, limit=limit, time_field="created_at", show=KudosOut.of)

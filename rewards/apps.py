@@ -6,6 +6,7 @@ class RewardsConfig(AppConfig):
 
     def ready(self) -> None:
         from people import lifecycle
-        from rewards import ledger
+        from rewards import ledger, verbs
 
+        verbs.fill_registry()
         lifecycle.on_left.append(ledger.freeze)

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field, StringConstraints
 
 from backend.manners import Schema, printable
 from rewards import ledger, sharing, words
-from rewards.models import Gift, Offer
+from rewards.models import Gift, Kudos, Offer
 
 GiftNote = Annotated[
     str, StringConstraints(max_length=Gift.NOTE_CHARACTERS, strip_whitespace=True), AfterValidator(printable)
@@ -139,3 +139,36 @@ class SharedGiftOut(GiftOut):
         gift = Gift.objects.select_related("offer", "giver").get(pk=body["id"])
         gift.secret_number = int(str(body["secret_number"]))
         return {**body, "link": sharing.link(gift), "share_text": sharing.share_text(gift)}
+
+
+KudosNote = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=Kudos.NOTE_CHARACTERS, strip_whitespace=True),
+    AfterValidator(printable),
+]
+
+
+class ThankIn(Schema):
+    colleague_id: UUID
+    note: KudosNote = Field(description="What for.")
+    credits: int = Field(0, ge=0, le=100_000, description="Of my allowance; a quarter of it a month at most.")
+
+
+class KudosOut(Schema):
+    id: UUID
+    giver: str = Field(description="Their name.")
+    receiver: str = Field(description="Their name.")
+    note: str
+    credits: int = Field(ge=0)
+    created_at: datetime = Field(description="UTC.")
+
+    @classmethod
+    def of(cls, row: Kudos) -> "KudosOut":
+        return cls(
+            id=row.pk,
+            giver=row.giver.name,
+            receiver=row.receiver.name,
+            note=row.note,
+            credits=row.credits,
+            created_at=row.created_at,
+        )

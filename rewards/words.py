@@ -6,8 +6,10 @@ from django.utils import translation
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
-from rewards import days, sharing
-from rewards.models import Gift, Offer
+from people.models import Person
+from rewards import days
+from rewards.ledger import Wallet
+from rewards.models import Gift, Kudos, Offer
 
 
 def money(cents: int, language: str) -> str:
@@ -46,9 +48,52 @@ def gift_moved(gift: Gift, what: str) -> dict[str, str]:
         return {"title": line, "body": line, "sms": line}
 
 
-def handed_out_by_sms(gift: Gift) -> str:
-    """For the giver to forward; short enough for two messages."""
-    return sharing.share_text(gift)
+def thanked(made: Kudos) -> dict[str, str]:
+    language = made.receiver.language
+    with translation.override(language):
+        values = {"name": made.giver.name, "note": made.note, "credits": made.credits}
+        title = _("%(name)s thanks you") % values
+        body = _("%(name)s thanks you: %(note)s") % values
+        if made.credits:
+            body = _("%(name)s thanks you, with %(credits)s credits: %(note)s") % values
+        return {"title": title, "body": body, "sms": body}
+
+
+def balance(person: Person, wallet: Wallet) -> str:
+    """For an SMS, in the active language."""
+    values = {
+        "total": wallet.allowance + wallet.earned,
+        "allowance": wallet.allowance,
+        "earned": wallet.earned,
+        "held": wallet.held,
+    }
+    text = _("You can give %(total)s credits: allowance %(allowance)s, earned %(earned)s.") % values
+    if wallet.next_expiry:
+        text += " " + _("%(count)s of them until %(day)s.") % {
+            "count": wallet.next_expiry_credits,
+            "day": date_format(days.day_of(wallet.next_expiry - timedelta(microseconds=1), person.zone), "j M"),
+        }
+    if wallet.held:
+        text += " " + _("%(held)s are set aside for gifts.") % values
+    return text
+
+
+def offers(rows: list[Offer], person: Person) -> str:
+    """What can be texted, with prices, in the active language."""
+    if not rows:
+        return _("There is nothing to give right now.")
+    names = ", ".join(f"{offer.slug} ({offer.price_credits})" for offer in rows)
+    return _("You can give: %(names)s. Text GIVE %(first)s and, if you like, a note.") % {
+        "names": names,
+        "first": rows[0].slug,
+    }
+
+
+def give_what(offer: Offer, person: Person) -> str:
+    return _("Give %(title)s for %(price)s credits") % {
+        "title": offer.title(person.language),
+        "price": offer.price_credits,
+    }
 
 
 def moment(at: datetime) -> str:

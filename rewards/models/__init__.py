@@ -2,7 +2,7 @@
 
 from rewards.models.books import FUNDING, ISSUED, LAPSED, SPENT, Account, Counter, Hold, Transfer
 from rewards.models.catalogue import Campaign, Offer, Shop, ShopKey
-from rewards.models.earning import Allowance, EarningRule, Fact, PendingGift
+from rewards.models.earning import Allowance, EarningRule, Fact, Kudos, PendingByText
 from rewards.models.gifts import Gift, LateConflict, Redemption
 
 __all__ = [
@@ -18,9 +18,10 @@ __all__ = [
     "Fact",
     "Gift",
     "Hold",
+    "Kudos",
     "LateConflict",
     "Offer",
-    "PendingGift",
+    "PendingByText",
     "Redemption",
     "Shop",
     "ShopKey",

@@ -6,6 +6,8 @@ from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 
+from backend.ids import uuid7
+
 
 class EarningRule(models.Model):
     """What one kind of fact earns. Data, so that the programme can change it without us."""
@@ -61,18 +63,60 @@ class Allowance(models.Model):
         return f"{self.credits} {self.starts_on}"
 
 
-class PendingGift(models.Model):
-    """A gift asked for by SMS that waits for its four digits. Sender ids can be forged: the digits go to the phone."""
+class PendingByText(models.Model):
+    """A gift or credits for a colleague, asked for by SMS and waiting for four digits. One a person, the newest.
+
+    Sender ids can be forged: the digits go to the phone that HR knows, and only who holds it can send them back.
+    """
 
     TRIES = 3
 
     person = models.OneToOneField(settings.AUTH_USER_MODEL, models.CASCADE, primary_key=True)
-    offer = models.ForeignKey("rewards.Offer", models.CASCADE)
+    offer = models.ForeignKey("rewards.Offer", models.CASCADE, null=True)
+    colleague = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, null=True, related_name="+")
+    credits = models.PositiveIntegerField(default=0)  # for the colleague
     note = models.CharField(max_length=300, blank=True)
     digest = models.BinaryField()
     tries_left = models.PositiveSmallIntegerField(default=TRIES)
     request_key = models.CharField(max_length=160)
     expires_at = models.DateTimeField()
 
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=Q(offer__isnull=False, colleague__isnull=True)
+                | Q(offer__isnull=True, colleague__isnull=False, credits__gt=0),
+                name="pending_gift_or_credits",
+            )
+        ]
+
     def __str__(self) -> str:
         return str(self.person_id)
+
+
+class Kudos(models.Model):
+    """Thanks from one colleague to another, perhaps with credits of the giver's allowance."""
+
+    NOTE_CHARACTERS = 300
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    giver = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="kudos_given")
+    receiver = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="kudos_received")
+    note = models.CharField(max_length=NOTE_CHARACTERS)
+    credits = models.PositiveIntegerField(default=0)
+    request_key = models.CharField(max_length=160)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name_plural = "kudos"
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["giver", "request_key"], name="kudos_once"),
+            models.CheckConstraint(condition=~Q(giver=F("receiver")), name="kudos_between_two"),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["receiver", "-created_at", "-id"], name="kudos_of_receiver"),
+            models.Index(fields=["giver", "-created_at", "-id"], name="kudos_of_giver"),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.pk)

@@ -1,0 +1,87 @@
+"""Thanks between colleagues, with a note and perhaps some credits of one's allowance."""
+
+from typing import Any
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from backend import clock
+from backend.errors import Invalid
+from notifications.notify import notify
+from people.models import Person
+from rewards import days, earning, ledger, limits, words
+from rewards.models import Account, Kudos, Transfer
+
+
+@transaction.atomic
+def thank(giver: Person, receiver: Person, note: str, *, credits_: int = 0, request_key: str) -> Kudos:
+    """Once for the giver's key. Credits leave the allowance (a quarter of it a month at most) and are earned ones then.
+
+    Raises Invalid (oneself, a leaver, no note), NotEnoughCredits, LimitReached.
+    """
+    known = Kudos.objects.filter(giver=giver, request_key=request_key).first()
+    if known is not None:
+        return known
+    _check(giver, receiver, note)
+    made, fresh = Kudos.objects.get_or_create(
+        giver=giver,
+        request_key=request_key,
+        defaults={"receiver": receiver, "note": note.strip(), "credits": credits_, "created_at": clock.now()},
+    )
+    if fresh:
+        if credits_:
+            _pay(made)
+        earning.record(receiver, "kudos", f"kudos:{made.pk}", other=giver)
+        _tell(made)
+    return made
+
+
+def _check(giver: Person, receiver: Person, note: str) -> None:
+    if giver.pk == receiver.pk or not receiver.is_active:
+        raise Invalid(_("Choose a colleague."))
+    if not note.strip():
+        raise Invalid(_("Say what you thank %(name)s for.") % {"name": receiver.first_name})
+    if len(note.strip()) > Kudos.NOTE_CHARACTERS:
+        raise Invalid(_("This text is too long: %(max)s characters at most.") % {"max": Kudos.NOTE_CHARACTERS})
+
+
+def _pay(made: Kudos) -> None:
+    at = made.created_at
+    ledger.take_from_wallet(
+        made.giver,
+        made.credits,
+        earning.earned_lot(made.receiver, at),
+        reason=Transfer.Reason.KUDOS,
+        subject=f"kudos:{made.pk}",
+        key=f"kudos:{made.pk}",
+        at=at,
+        kind=Account.Kind.ALLOWANCE,
+    )
+    month = f"{days.day_of(at, made.giver.zone):%Y-%m}"
+    limits.take({f"kudos:{made.giver_id}:{month}": earning.kudos_max(made.giver, at)}, made.credits)
+
+
+def _tell(made: Kudos) -> None:
+    notify(
+        made.receiver,
+        key=f"kudos:{made.pk}",
+        event="kudos_received",
+        subject_key=f"kudos:{made.pk}",
+        **words.thanked(made),
+    )
+
+
+def colleague_named(person: Person, name: str) -> Person:
+    """The one colleague whose first name, name or mail begins so. Raises Invalid, with the choice if there are several."""
+    found: Any = [
+        other
+        for other in Person.objects.present().exclude(pk=person.pk)
+        if other.name.lower().startswith(name.lower()) or (other.email or "").split("@")[0] == name.lower()
+    ]
+    exact = [other for other in found if other.first_name.lower() == name.lower()] or found
+    if len(exact) == 1:
+        return exact[0]  # type: ignore[no-any-return]
+    if not exact:
+        raise Invalid(_("There is no colleague %(name)s.") % {"name": name})
+    several = ", ".join((other.email or other.name).split("@")[0] for other in exact[:4])
+    raise Invalid(_("Which one? %(names)s") % {"names": several})
