@@ -18,6 +18,11 @@ def end_of(day: date, zone: ZoneInfo = COMPANY) -> datetime:
     return start_of(day + timedelta(days=1), zone)
 
 
+def end_after(at: datetime, count: int, zone: ZoneInfo = COMPANY) -> datetime:
+    """The first instant after the local day that is `count` days on. In days: hours slip when the clock changes."""
+    return end_of(day_of(at, zone) + timedelta(days=count), zone)
+
+
 def day_of(at: datetime, zone: ZoneInfo = COMPANY) -> date:
     return at.astimezone(zone).date()
 

@@ -109,7 +109,7 @@ def allowance_of(person: Person, at: datetime) -> int:
 
 def without_allowance(limit: int) -> list[UUID]:
     """People who work here and have no allowance for their local month yet."""
-    at, found = clock.now(), []
+    at, found = clock.now(), list[UUID]()
     for name in Person.objects.present().order_by().values_list("time_zone", flat=True).distinct():
         zone = ZoneInfo(name)
         given = Account.objects.filter(kind=Account.Kind.ALLOWANCE, expires_at=days.month_end(at, zone), is_renewed=False)

@@ -1,6 +1,6 @@
 """Hand out, claim, cancel, expire. A gift's row is locked first, then accounts, then counters, the budget last."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -15,7 +15,7 @@ from people.models import Person
 from rewards import codes, days, ledger, limits, recipients, words
 from rewards.models import SPENT, Account, Gift, Offer, Transfer
 
-CLAIM_WINDOW = timedelta(days=30)
+CLAIM_WINDOW_DAYS = 30
 Reason = Transfer.Reason
 State = Gift.State
 
@@ -81,7 +81,7 @@ def _hand_out(giver: Person, offer: Offer, at: datetime, **fields: Any) -> Gift:
         price_credits=offer.price_credits,
         value_cents=offer.value_cents,
         handed_out_at=at,
-        ends_at=days.end_of(days.day_of(at + CLAIM_WINDOW)),
+        ends_at=days.end_after(at, CLAIM_WINDOW_DAYS),
         **fields,
     )
     _set_secrets(gift)
@@ -212,7 +212,7 @@ def claim(gift_id: UUID, *, recipient: str = "") -> Gift:
     if address and address in {gift.giver.email, gift.giver.mobile}:
         raise OwnGift(_("You cannot claim a gift of your own."))
     digest = codes.recipient_digest(address) if address else None
-    ends_at = days.end_of(days.day_of(at + timedelta(days=offer.valid_days)))
+    ends_at = days.end_after(at, offer.valid_days)
     if not gift.mark_claimed(at, ends_at=ends_at, recipient=digest):
         raise GiftGone(_("This gift is not available any more."))
     for held in ledger.holds_of(gift.subject):

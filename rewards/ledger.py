@@ -6,7 +6,7 @@ take an account below zero is refused by a guarded UPDATE, with the CHECK constr
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -24,7 +24,7 @@ Kind, Reason = Account.Kind, Transfer.Reason
 
 DEADLOCK_TRIES = 3
 DEADLOCKS = frozenset({"40P01", "40001"})
-SECOND_LIFE = timedelta(days=30)  # of credits that come back after their lot has lapsed
+SECOND_LIFE_DAYS = 30  # of credits that come back after their lot has lapsed
 
 
 class NotEnoughCredits(Refusal):
@@ -278,8 +278,8 @@ def give_back(holds: Iterable[Hold], *, at: datetime, renew: bool) -> None:
     for held in holds:
         void(held)
         source = held.account
-        if renew and source.expires_at and source.expires_at <= at and not source.is_renewed:
-            end = days.end_of(days.day_of(at + SECOND_LIFE, source.person.zone), source.person.zone)
+        if renew and source.person and source.expires_at and source.expires_at <= at and not source.is_renewed:
+            end = days.end_after(at, SECOND_LIFE_DAYS, source.person.zone)
             again = lot(source.person, source.kind, end, renewed=True)
             key = f"renew:{held.pk}"
             move(source, again, held.amount, reason=Reason.RENEWED, subject=held.subject, key=key)

@@ -41,9 +41,9 @@ def take(limits: Mapping[str, int | None], count: int = 1) -> None:
 
 
 def try_take(scope: str, limit: int | None, count: int = 1) -> bool:
-    values = {"scope": scope, "count": count, "limit": 2**62 if limit is None else limit}
+    most, today = 2**62 if limit is None else limit, days.day_of(clock.now())
     with connection.cursor() as cursor:
-        cursor.execute(TAKE, {**values, "today": days.day_of(clock.now())})
+        cursor.execute(TAKE, {"scope": scope, "count": count, "limit": most, "today": today})
         return bool(cursor.rowcount)
 
 

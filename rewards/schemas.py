@@ -1,7 +1,7 @@
 """The shapes that credits and gifts travel in."""
 
 from datetime import date, datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import AfterValidator, Field, StringConstraints
@@ -107,7 +107,7 @@ class GiftOut(Schema):
         return cls(**_fields(gift))
 
 
-def _fields(gift: Gift) -> dict[str, object]:
+def _fields(gift: Gift) -> dict[str, Any]:
     return {
         "id": gift.pk,
         "offer": gift.offer.slug,
@@ -134,10 +134,10 @@ class SharedGiftOut(GiftOut):
         return cls(**_fields(gift), secret_number=gift.secret_number)
 
     @classmethod
-    def reveal(cls, body: dict[str, object]) -> dict[str, object]:
+    def reveal(cls, body: dict[str, Any]) -> dict[str, Any]:
         """Adds link and words to a remembered answer; they are derived, never stored."""
         gift = Gift.objects.select_related("offer", "giver").get(pk=body["id"])
-        gift.secret_number = int(str(body["secret_number"]))
+        gift.secret_number = body["secret_number"]
         return {**body, "link": sharing.link(gift), "share_text": sharing.share_text(gift)}
 
 

@@ -42,7 +42,7 @@ def lines(person: Any, *, below: int | None = None, limit: int) -> list[Line]:
     """Newest first; a move between two lots of one's own is two lines."""
     with connection.cursor() as cursor:
         cursor.execute(LINES, {"person": person.pk, "below": below, "limit": limit})
-        return [Line(*row[:6], balance=int(row[6])) for row in cursor.fetchall()]
+        return [Line(*row[:6], int(row[6])) for row in cursor.fetchall()]
 
 
 def as_csv(person: Any, limit: int) -> str:

@@ -227,7 +227,7 @@ def _late(request: HttpRequest, key: ShopKey, item: LateSaleIn) -> LateResult:
         if done.reason == redemption.UnknownCode.code:
             throttle.count(key.shop_id, throttle.address_of(request))
         return LateResult(receipt=item.receipt, result="conflict", reason=done.reason)
-    return LateResult(receipt=item.receipt, result="captured", redemption_id=done.pk)
+    return LateResult(receipt=item.receipt, result="captured", reason="", redemption_id=done.pk)
 
 
 @router.get(

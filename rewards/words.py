@@ -1,6 +1,7 @@
 """What people read about credits and gifts."""
 
 from datetime import date, datetime, timedelta
+from typing import Any
 
 from django.utils import translation
 from django.utils.formats import date_format
@@ -37,7 +38,7 @@ def last_day(ends_at: datetime) -> str:
     return date_format(last_date(ends_at), "j F Y")
 
 
-def gift_moved(gift: Gift, what: str) -> dict[str, str]:
+def gift_moved(gift: Gift, what: str) -> dict[str, Any]:
     language = gift.giver.language
     with translation.override(language):
         title = gift.offer.title(language)
@@ -48,7 +49,7 @@ def gift_moved(gift: Gift, what: str) -> dict[str, str]:
         return {"title": line, "body": line, "sms": line}
 
 
-def thanked(made: Kudos) -> dict[str, str]:
+def thanked(made: Kudos) -> dict[str, Any]:
     language = made.receiver.language
     with translation.override(language):
         values = {"name": made.giver.name, "note": made.note, "credits": made.credits}

@@ -12,7 +12,7 @@ from backend import clock
 from people.models import Person
 from rewards import checks, earning, ledger
 from rewards.models import ISSUED, Account, Campaign, Offer, Shop, ShopKey
-from tests.conftest import api, post
+from tests.conftest import api, in_parallel, post
 
 
 @pytest.fixture(autouse=True)
@@ -126,3 +126,8 @@ def sell(client: Client, code: str, cents: int, receipt: str = "r-1", key: str =
 def available(who: Person) -> int:
     wallet = ledger.wallet(who, clock.now())
     return wallet.allowance + wallet.earned
+
+
+def in_parallel_facts(who: Person, kind: str, count: int) -> None:
+    results = in_parallel(count, lambda number: earning.record(who, kind, f"round:{number}"))
+    assert not [result for result in results if isinstance(result, Exception)]

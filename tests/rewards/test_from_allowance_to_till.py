@@ -41,9 +41,9 @@ def test_an_allowance_becomes_a_coffee(cast: Cast, mall: Mall) -> None:
     reserved = post(till, "/till/reservations", {"code": code, "amount_cents": 500, "receipt": "r-1"}).json()
     captured = post(till, f"/till/redemptions/{reserved['id']}/capture", {"amount_cents": 350}).json()
     assert (captured["state"], captured["captured_cents"]) == ("captured", 350)
-    page = friend.get(path_of(gift["link"])).content.decode()
-    assert "€ 1,50" in page
-    assert code_on(page) == code
+    shown = friend.get(path_of(gift["link"])).content.decode()
+    assert "€ 1,50" in shown
+    assert code_on(shown) == code
     assert sell(till, code, 150, "r-2").status_code == 201
     assert alice.get(f"/api/v1/gifts/{gift['id']}").json()["state"] == "redeemed"
     again = sell(till, code, 1, "r-3")
