@@ -18,6 +18,7 @@ from people.models import Person
 from questions import reports
 from questions.admin import standing
 from questions.models import AskedGroup, Calendar, DutyShift, Question, Topic
+from rewards.models import Campaign, EarningRule, Gift, LateConflict, Offer, Shop
 
 # Roles and contact points come from HR: the libraries' own groups and addresses are not used.
 admin.site.unregister([Group, EmailAddress])
@@ -34,6 +35,13 @@ MENU = (
     (Calendar, _("Calendars"), "calendar_month", ""),
     (AskedGroup, _("What people ask"), "forum", ""),
     (Person, _("People"), "groups", ""),
+    (Offer, _("Offers"), "redeem", ""),
+    (Campaign, _("Campaigns"), "savings", ""),
+    (Shop, _("Partner shops"), "storefront", ""),
+    (Gift, _("Gifts"), "card_giftcard", ""),
+    (Gift, _("Under review"), "policy", "?frozen_at__isempty=0"),
+    (LateConflict, _("Offline conflicts"), "sync_problem", ""),
+    (EarningRule, _("Earning rules"), "rule", ""),
     (Notification, _("Nobody reached"), "notifications_off", "?state__exact=exhausted"),
     (Delivery, _("Deliveries"), "outgoing_mail", ""),
     (InboundMessage, _("Quarantine"), "shield", "?state__exact=quarantined"),

@@ -10,6 +10,7 @@ from django.views.generic import RedirectView
 from backend.api import api
 from notifications import views as notification_views
 from questions import views as question_views
+from rewards import till_page
 from rewards import views as reward_views
 
 
@@ -28,6 +29,7 @@ urlpatterns = [
     re_path(r"^q/(?P<friend_key>[\w-]{16,32})$", question_views.friend_page, name="friend_page"),
     re_path(r"^g/(?P<secret>[\w-]{16,32})$", reward_views.gift_page, name="gift_page"),
     re_path(r"^g/(?P<secret>[\w-]{16,32})/calendar\.ics$", reward_views.calendar, name="gift_calendar"),
+    path("till/", till_page.till_page, name="till_page"),
     path("a/<str:token>", question_views.answer_page, name="answer_page"),
     path("webhooks/twilio/sms", notification_views.twilio_sms),
     path("webhooks/twilio/status/<uuid:delivery_id>", notification_views.twilio_status),

@@ -247,6 +247,41 @@ def tell_redeemed(gift: Gift) -> None:
     _tell(gift, "redeemed")
 
 
+# --- during a review -------------------------------------------------------------------------------------------------
+
+
+def freeze(gift_id: UUID) -> None:
+    """From any state: nothing moves, the till hears that it is void. Twice is fine."""
+    Gift.objects.filter(pk=gift_id, frozen_at__isnull=True).update(frozen_at=clock.now())
+
+
+def release(gift_id: UUID) -> None:
+    """As if nothing had been; its last day stays. Twice is fine."""
+    Gift.objects.filter(pk=gift_id).update(frozen_at=None)
+
+
+@transaction.atomic
+def reverse(gift_id: UUID) -> Gift:
+    """Void it for good: unclaimed, the giver's credits come back; claimed, what is left of its value does.
+
+    What was redeemed stays redeemed. Twice is fine. Raises GiftGone when it is over, or while a till holds some of it.
+    """
+    rows = Gift.objects.select_related("offer__campaign__budget", "giver", "account")
+    gift = rows.select_for_update(of=("self",)).get(pk=gift_id)
+    if gift.state == State.CANCELLED:
+        return gift
+    if gift.state not in Gift.RUNNING or Account.objects.filter(pk=gift.account_id, held__gt=0).exists():
+        raise GiftGone(_("This gift is over, or a till is busy with it."))
+    unclaimed = gift.state == State.HANDED_OUT
+    Gift.objects.filter(pk=gift.pk).update(state=State.CANCELLED, frozen_at=None)
+    gift.state, gift.frozen_at = State.CANCELLED, None
+    if unclaimed:
+        _undo(gift, clock.now(), renew=False)
+    else:
+        return_value(gift)
+    return gift
+
+
 # --- the clock -------------------------------------------------------------------------------------------------------
 
 

@@ -1,0 +1,183 @@
+"""The back office of rewards: shops with their keys, campaigns with their budgets, offers, rules; gifts under review.
+
+Administrators edit what can be given away. Nothing here edits the books: money comes in by `ledger.fund`, and a gift
+moves by the named moves of `gifts`.
+"""
+
+from typing import Any, ClassVar
+
+from django import forms
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext as _now
+from django.utils.translation import gettext_lazy as _
+from unfold.admin import ModelAdmin, TabularInline
+from unfold.decorators import display
+from unfold.widgets import UnfoldAdminIntegerFieldWidget
+
+from backend import clock
+from backend.errors import Refusal
+from backend.ids import uuid7
+from notifications.admin import LookOnly
+from people.models import Role
+from rewards import gifts, ledger, words
+from rewards.models import (
+    Account,
+    Allowance,
+    Campaign,
+    EarningRule,
+    Gift,
+    LateConflict,
+    Offer,
+    Shop,
+    ShopKey,
+    Transfer,
+)
+
+
+class ShopKeyInline(TabularInline):
+    """Keys are made by an action and shown once; here they are named, narrowed and revoked."""
+
+    model = ShopKey
+    fields = ("label", "scopes", "created_at", "revoked_at")
+    readonly_fields = ("created_at",)
+    extra = 0
+    can_delete = False
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+@admin.register(Shop)
+class ShopAdmin(ModelAdmin):
+    list_display = ("name", "is_active")
+    fields = ("name", "is_active")
+    search_fields = ("name",)
+    inlines = (ShopKeyInline,)
+    actions = ("new_key",)
+
+    def save_model(self, request: HttpRequest, obj: Shop, form: Any, change: bool) -> None:
+        if not change:
+            obj.account = ledger.open_account(Account.Kind.SHOP)
+        super().save_model(request, obj, form, change)
+
+    @admin.action(description=_("Make a new key for the tills"), permissions=["change"])
+    def new_key(self, request: HttpRequest, shops: QuerySet[Shop]) -> None:
+        for shop in shops:
+            key = ShopKey.issue(shop, label=f"{clock.real():%Y-%m-%d}")
+            text = _now("%(shop)s: %(key)s. Copy it now: it is shown this once.") % {"shop": shop.name, "key": key}
+            messages.warning(request, text)
+
+
+class CampaignForm(forms.ModelForm):  # type: ignore[type-arg]  # takes no argument at run time
+    add_cents = forms.IntegerField(
+        required=False,
+        widget=UnfoldAdminIntegerFieldWidget,
+        label=_("add to the budget, in cents"),
+        help_text=_("Below zero takes back what is not committed to a gift."),
+    )
+
+    class Meta:
+        model = Campaign
+        fields: ClassVar = [
+            *("name", "starts_on", "ends_on", "gifts_max", "gifts_per_giver_max", "gifts_per_team_max", "is_active"),
+        ]
+
+    def clean_add_cents(self) -> int:
+        cents = self.cleaned_data["add_cents"] or 0
+        left = (Account.objects.get(pk=self.instance.budget_id).balance or 0) if self.instance.budget_id else 0
+        if left + cents < 0:
+            raise forms.ValidationError(_now("The budget has less than that left."))
+        return int(cents)
+
+
+@admin.register(Campaign)
+class CampaignAdmin(ModelAdmin):
+    form = CampaignForm
+    list_display = ("name", "starts_on", "ends_on", "left", "is_active")
+    list_select_related = ("budget",)
+
+    @display(description=_("left to give"))
+    def left(self, campaign: Campaign) -> str:
+        return words.money(campaign.budget.balance or 0, "nl")
+
+    def save_model(self, request: HttpRequest, obj: Campaign, form: Any, change: bool) -> None:
+        if not change:
+            obj.budget = ledger.open_account(Account.Kind.BUDGET)
+        super().save_model(request, obj, form, change)
+        if form.cleaned_data.get("add_cents"):
+            ledger.fund(obj.budget, form.cleaned_data["add_cents"], key=uuid7())
+
+
+@admin.register(Offer)
+class OfferAdmin(ModelAdmin):
+    list_display = ("slug", "title_nl", "kind", "price_credits", "campaign", "is_active")
+    list_filter = ("kind", "is_active", "campaign")
+    list_select_related = ("campaign",)
+    search_fields = ("slug", "title_nl", "title_en")
+    filter_horizontal = ("shops",)
+
+
+@admin.register(EarningRule)
+class EarningRuleAdmin(ModelAdmin):
+    list_display = ("kind", "name_nl", "credits", "per_day_max", "per_month_max", "per_pair_month_max", "is_active")
+
+
+@admin.register(Allowance)
+class AllowanceAdmin(ModelAdmin):
+    list_display = ("starts_on", "credits")
+
+
+@admin.register(Gift)
+class GiftAdmin(LookOnly):
+    list_display = ("id", "giver", "offer", "state", "frozen_at", "handed_out_at", "ends_at")
+    list_filter = ("state", ("frozen_at", admin.EmptyFieldListFilter), "campaign")
+    list_select_related = ("giver", "offer")
+    search_fields = ("giver__name",)
+    exclude = ("secret_digest", "code_digest", "recipient_digest")
+    actions = ("freeze", "release", "reverse")
+
+    def has_review_permission(self, request: HttpRequest) -> bool:
+        person: Any = request.user
+        return bool(person.has_role(Role.PROGRAMME_MANAGER, Role.ADMINISTRATOR))
+
+    def _each(self, request: HttpRequest, rows: QuerySet[Gift], act: Any) -> None:
+        done = 0
+        for pk in rows.values_list("pk", flat=True):
+            try:
+                act(pk)
+                done += 1
+            except Refusal as refusal:
+                messages.error(request, refusal.message)
+        messages.success(request, _now("%(count)s gifts moved.") % {"count": done})
+
+    @admin.action(description=_("Freeze during a review"), permissions=["review"])
+    def freeze(self, request: HttpRequest, rows: QuerySet[Gift]) -> None:
+        self._each(request, rows, gifts.freeze)
+
+    @admin.action(description=_("Release"), permissions=["review"])
+    def release(self, request: HttpRequest, rows: QuerySet[Gift]) -> None:
+        self._each(request, rows, gifts.release)
+
+    @admin.action(description=_("Reverse: void what is left of it"), permissions=["review"])
+    def reverse(self, request: HttpRequest, rows: QuerySet[Gift]) -> None:
+        self._each(request, rows, gifts.reverse)
+
+
+@admin.register(LateConflict)
+class LateConflictAdmin(LookOnly):
+    """Sales that tills made offline and that could not be booked: to be settled with the shop."""
+
+    list_display = ("reported_at", "shop", "receipt", "amount_cents", "reason", "sold_at")
+    list_filter = ("shop", "reason")
+    list_select_related = ("shop",)
+    exclude = ("code_digest",)
+
+
+@admin.register(Transfer)
+class TransferAdmin(LookOnly):
+    list_display = ("created_at", "amount", "unit", "reason", "subject")
+    list_filter = ("reason", "unit")
+    search_fields = ("subject", "=key")
+    show_full_result_count = False

@@ -1,0 +1,135 @@
+"""A till in a browser, for small shops: enter the shop's key once, then scan or type codes. Works without JavaScript.
+
+The key lies in a signed cookie that only this page gets. Each form has its own receipt number: pressing twice sells once.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import translation
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods
+
+from backend import clock
+from backend.errors import Invalid, NotAllowed, Refusal
+from backend.ids import clear_code
+from rewards import ledger, redemption, throttle, words
+from rewards.models import Account, Gift, Offer, ShopKey
+
+COOKIE = "till"
+COOKIE_SECONDS = 30 * 86_400
+RECEIPT_CHARACTERS = 10
+EUROS_MAX = 100_000
+
+
+@dataclass
+class Screen:
+    """What the page shows next."""
+
+    problem: str = ""
+    done: str = ""
+    gift: Gift | None = None
+    code: str = ""
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def till_page(request: HttpRequest) -> HttpResponse:
+    """Opening shows; pressing signs in, looks up, sells or signs out."""
+    action, key = request.POST.get("action", ""), _key(request)
+    if action == "sign_in":
+        return _sign_in(request)
+    if action == "sign_out":
+        response = redirect(request.path)
+        response.delete_cookie(COOKIE, path=request.path)
+        return response
+    screen, status = Screen(), 200
+    if key is not None and request.method == "POST":
+        try:
+            screen = _act(request, key, action)
+        except Refusal as refusal:
+            screen, status = Screen(problem=refusal.message, code=request.POST.get("code", "")[:60]), refusal.status
+    return render(request, "rewards/till.html", _shown(key, screen), status=status)
+
+
+def _key(request: HttpRequest) -> ShopKey | None:
+    kept = request.get_signed_cookie(COOKIE, default="", salt=COOKIE, max_age=COOKIE_SECONDS)
+    return ShopKey.find(kept) if kept else None
+
+
+def _sign_in(request: HttpRequest) -> HttpResponse:
+    typed = request.POST.get("key", "").strip()[:100]
+    if ShopKey.find(typed) is None:
+        return render(request, "rewards/till.html", _shown(None, Screen(problem=_("This key is not known."))), status=403)
+    response = redirect(request.path)
+    response.set_signed_cookie(
+        COOKIE,
+        typed,
+        salt=COOKIE,
+        max_age=COOKIE_SECONDS,
+        path=request.path,
+        httponly=True,
+        samesite="Strict",
+        secure=request.is_secure(),
+    )
+    return response
+
+
+def _act(request: HttpRequest, key: ShopKey, action: str) -> Screen:
+    gift, code = _find(request, key), request.POST.get("code", "")[:60]
+    if action != "sell":
+        redemption.check_usable(gift, clock.now())
+        return Screen(gift=gift, code=code)
+    if "redeem" not in key.scopes:
+        raise NotAllowed(_("This key may not do that."))
+    basket = request.POST.get("basket", "")
+    sale = redemption.Sale(
+        request.POST.get("receipt", "")[:60] or clear_code(RECEIPT_CHARACTERS),
+        _cents(request.POST.get("amount", "")),
+        _cents(basket) if basket else None,
+    )
+    done = ledger.retried(lambda: redemption.sell(key.shop, gift.pk, sale))
+    taken = words.money(done.captured_cents, translation.get_language() or "nl")
+    return Screen(done=_("%(amount)s was taken off. Receipt %(receipt)s.") % {"amount": taken, "receipt": done.receipt})
+
+
+def _find(request: HttpRequest, key: ShopKey) -> Gift:
+    address = throttle.address_of(request)
+    throttle.check(key.shop_id, address)
+    try:
+        return redemption.find(key.shop, request.POST.get("code", "")[:60])
+    except redemption.UnknownCode:
+        throttle.count(key.shop_id, address)
+        raise
+
+
+def _cents(text: str) -> int:
+    """`12,50`, `12.5` or `12` euros. Raises Invalid."""
+    euros, _point, cents = text.strip().replace("€", "").strip().replace(",", ".").partition(".")
+    if not (euros.isascii() and euros.isdecimal() and len(cents) <= 2 and (cents or "0").isdecimal()):
+        raise Invalid(_("Write the amount like 12,50."))
+    total = int(euros[:9]) * 100 + int((cents + "00")[:2])
+    if not 0 < total <= EUROS_MAX * 100:
+        raise Invalid(_("Write the amount like 12,50."))
+    return total
+
+
+def _shown(key: ShopKey | None, screen: Screen) -> dict[str, Any]:
+    language = translation.get_language() or "nl"
+    gift = screen.gift
+    left = Account.objects.get(pk=gift.account_id).available if gift else 0
+    return {
+        "shop": key.shop if key else None,
+        "screen": screen,
+        "title": gift.offer.title(language) if gift else "",
+        "worth": words.worth(gift.offer, language) if gift else "",
+        "left": words.money(left, language),
+        "amount": f"{left // 100},{left % 100:02}",
+        "is_percentage": bool(gift and gift.offer.kind == Offer.Kind.PERCENTAGE),
+        "until": words.last_day(gift.ends_at) if gift else "",
+        "receipt": clear_code(RECEIPT_CHARACTERS),
+        "language": language,
+    }
