@@ -4,6 +4,7 @@ The limit is set where it belongs (offer, campaign, rule) and handed in, so that
 """
 
 from collections.abc import Mapping
+from datetime import timedelta
 
 from django.db import connection
 from django.db.models import F
@@ -21,6 +22,8 @@ class LimitReached(Refusal):
 
     code = "limit_reached"
 
+
+KEPT_DAYS = {"till:": 2, "by-text:": 2, "rule:": 40, "kudos:": 40}  # longer than the time they count
 
 TAKE = """
 INSERT INTO rewards_counter (scope, used, last_used_on)
@@ -51,6 +54,15 @@ def give_back(scopes: list[str], count: int = 1) -> None:
     """What did not happen after all no longer counts."""
     for scope in sorted(scopes):
         Counter.objects.filter(scope=scope).update(used=Greatest(F("used") - count, 0))
+
+
+def purge() -> int:
+    """Forget counters of days and months that are over; those of offers and campaigns stay. Returns how many."""
+    today, gone = days.day_of(clock.now()), 0
+    for prefix, kept_days in KEPT_DAYS.items():
+        old = Counter.objects.filter(scope__startswith=prefix, last_used_on__lt=today - timedelta(days=kept_days))
+        gone += old.delete()[0]
+    return gone
 
 
 def used(scope: str) -> int:

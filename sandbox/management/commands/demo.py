@@ -29,6 +29,7 @@ from questions.models import (
     TopicExample,
     Workload,
 )
+from sandbox import demo_rewards
 
 ROTA_DAYS = 28
 FOLDER = Path(__file__).resolve().parent.parent.parent / "demo"
@@ -45,6 +46,7 @@ class Command(BaseCommand):
             load_calendars()
             load_topics()
             load_rota()
+            demo_rewards.load()
             load_questions()
             load_absences()
         expectation.refresh()  # so that the first who asks hears when to expect the answer
