@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from django.db import OperationalError, connection, transaction
-from django.db.models import F
+from django.db.models import F, Q
 from django.utils.translation import gettext as _
 
 from backend import clock
@@ -198,14 +198,15 @@ def _plan(
     all_of_it: bool = True,
 ) -> list[tuple[Account, int]]:
     """Which lots pay how much. Locks them (and the account that receives) by id first, so that the plan holds."""
-    live = Account.objects.filter(person=person, expires_at__gt=at, is_frozen=False)
-    ids = list((live.filter(kind=kind) if kind else live).values_list("pk", flat=True))
-    others = [and_lock.pk] if and_lock is not None and and_lock.is_bounded else []
-    locked = Account.objects.select_for_update(no_key=True).filter(pk__in=ids + others).order_by("id")
+    live = Q(person=person, expires_at__gt=at, is_frozen=False)
+    mine = live & Q(kind=kind) if kind else live
+    wanted = mine | Q(pk=and_lock.pk) if and_lock is not None and and_lock.is_bounded else mine
+    locked = Account.objects.select_for_update(no_key=True).filter(wanted).order_by("id")
+    lots_ = [row for row in locked if and_lock is None or row.pk != and_lock.pk]
     steps = []
-    for account in sorted((row for row in locked if row.pk in ids), key=lambda row: (row.expires_at, row.pk)):
+    for account in sorted(lots_, key=lambda row: (row.expires_at, row.pk)):
         part = min(amount, account.available)
-        if part > 0 and not account.is_frozen:
+        if part > 0:
             steps.append((account, part))
             amount -= part
     if amount and all_of_it:

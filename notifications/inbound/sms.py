@@ -200,5 +200,5 @@ def help_text() -> str:
     """What can be texted, in one message."""
     return _(
         "ASK + text: ask a colleague. STATUS: your questions. ANSWER A7 + text: answer. ACCEPT or DECLINE A7."
-        " MORE A7: read on. HELPED A7: it helped."
+        " MORE A7: read on. HELPED A7: it helped. BALANCE: your credits. GIVE: a gift. THANKS Bob: say thanks."
     )
