@@ -183,8 +183,7 @@ def take_back(person: Any, amount: int, to: Account, *, reason: str, subject: st
     """As far as the person's earned credits go. The caller sees to it that it happens once. Returns how much."""
     taken = 0
     for number, (account, part) in enumerate(_plan(person, amount, at, kind=Kind.EARNED, all_of_it=False), 1):
-        move(account, to, part, reason=reason, subject=subject, key=f"{key}:{number}")
-        taken += part
+        taken += part if move(account, to, part, reason=reason, subject=subject, key=f"{key}:{number}") else 0
     return taken
 
 

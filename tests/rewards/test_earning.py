@@ -32,7 +32,9 @@ def test_an_answer_that_did_not_help_is_taken_back_once(cast: Cast) -> None:
     text(cast.alice, "NIETGELUKT")
     work()
     assert available(offer.expert) == 0
+    earn(offer.expert, 50)
     assert earning.withdraw(offer.expert, "answered", f"round:{offer.round_id}") == 0
+    assert available(offer.expert) == 50
     assert Transfer.objects.filter(reason="clawback").count() == 2
 
 
