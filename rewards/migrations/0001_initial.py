@@ -12,7 +12,7 @@ class Migration(migrations.Migration):
     initial = True
 
     dependencies = [
-        ('people', '0003_person_joined_on'),
+        ('people', '0004_person_joined_on'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -4,7 +4,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     """Tills bring keys too: a key belongs to an owner, not only to a person."""
 
-    dependencies = [("backend", "0001_initial")]
+    dependencies = [("backend", "0002_pulse")]
     operations = [
         migrations.RemoveConstraint("requestkey", "request_key_once"),
         migrations.RenameField("requestkey", "person", "owner"),

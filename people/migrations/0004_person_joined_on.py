@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('people', '0002_absence_begins'),
+        ('people', '0003_absence_over_person_gone'),
     ]
 
     operations = [
