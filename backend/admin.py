@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from backend import clock
 from notifications.admin import Trouble
-from notifications.models import Delivery, InboundMessage, Notification
+from notifications.models import ChannelTrouble, Delivery, Device, InboundMessage, Notification
 from people.models import Person
 from questions import reports
 from questions.admin import standing
@@ -44,6 +44,8 @@ MENU = (
     (EarningRule, _("Earning rules"), "rule", ""),
     (Notification, _("Nobody reached"), "notifications_off", "?state__exact=exhausted"),
     (Delivery, _("Deliveries"), "outgoing_mail", ""),
+    (ChannelTrouble, _("Trouble with a provider"), "warning", ""),
+    (Device, _("Phones with the app"), "phone_iphone", ""),
     (InboundMessage, _("Quarantine"), "shield", "?state__exact=quarantined"),
     (InboundMessage, _("Came in"), "inbox", ""),
 )

@@ -11,6 +11,7 @@ from ninja.errors import AuthenticationError, HttpError, ValidationError
 from backend import busy, health
 from backend.errors import Refusal
 from backend.manners import PROBLEM_TYPE, JsonParser, problem
+from notifications.api import devices_router
 from notifications.api import router as notifications_router
 from people.api import router as people_router
 from people.bearer import Bearer
@@ -54,6 +55,7 @@ api.add_router("", knowledge_router)
 api.add_router("", rewards_router)
 api.add_router("", till_router)
 api.add_router("", notifications_router)
+api.add_router("", devices_router)
 api.add_router("", health.router)
 
 

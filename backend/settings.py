@@ -7,6 +7,7 @@ secret or provider stops the start with a sentence that names the variable.
 
 import base64
 import hashlib
+import json
 import os
 import secrets
 from contextlib import suppress
@@ -121,6 +122,7 @@ if PRODUCTION and SANDBOX:
     raise ImproperlyConfigured("TWILIO_ACCOUNT_SID and EMAIL_URL must be set in production: there is no sandbox there")
 SANDBOX_TWILIO_PORT = env.int("SANDBOX_TWILIO_PORT", 8010)
 SANDBOX_SMTP_PORT = env.int("SANDBOX_SMTP_PORT", 8025)
+SANDBOX_FCM_PORT = env.int("SANDBOX_FCM_PORT", 8011)
 
 # --- SMS -------------------------------------------------------------------------------------------------------------
 TWILIO_AUTH_TOKEN = env.str("TWILIO_AUTH_TOKEN", "")
@@ -158,6 +160,28 @@ else:
     EMAIL_HOST, EMAIL_PORT = _mail["EMAIL_HOST"], _mail["EMAIL_PORT"]
     EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _mail["EMAIL_HOST_USER"], _mail["EMAIL_HOST_PASSWORD"]
     EMAIL_USE_TLS, EMAIL_USE_SSL = _mail["EMAIL_USE_TLS"], _mail["EMAIL_USE_SSL"]
+
+# --- push ------------------------------------------------------------------------------------------------------------
+# Firebase's service account as a file (Google's own variable) or as its JSON. Without either nothing is pushed and
+# everybody stays on SMS and mail; only the sandbox pushes without an account, to its look-alike.
+GOOGLE_APPLICATION_CREDENTIALS = env.str("GOOGLE_APPLICATION_CREDENTIALS", "")
+if GOOGLE_APPLICATION_CREDENTIALS and not Path(GOOGLE_APPLICATION_CREDENTIALS).is_file():
+    raise ImproperlyConfigured("GOOGLE_APPLICATION_CREDENTIALS must name a file that exists")
+try:
+    FIREBASE_CREDENTIALS: dict[str, Any] | None = json.loads(env.str("FIREBASE_CREDENTIALS", "") or "null")
+except ValueError as _error:
+    raise ImproperlyConfigured("FIREBASE_CREDENTIALS must be the JSON of a service account") from _error
+if FIREBASE_CREDENTIALS is not None and not (
+    isinstance(FIREBASE_CREDENTIALS, dict) and "project_id" in FIREBASE_CREDENTIALS
+):
+    raise ImproperlyConfigured("FIREBASE_CREDENTIALS must be the JSON of a service account, with its project_id")
+FIREBASE_IS_REAL = bool(GOOGLE_APPLICATION_CREDENTIALS or FIREBASE_CREDENTIALS)
+FCM_BASE_URL = env.str("FCM_BASE_URL", "").rstrip("/")  # empty: Firebase itself
+if SANDBOX and not FIREBASE_IS_REAL:
+    FCM_BASE_URL = FCM_BASE_URL or f"http://127.0.0.1:{SANDBOX_FCM_PORT}"
+if PRODUCTION and FCM_BASE_URL and not FIREBASE_IS_REAL:
+    raise ImproperlyConfigured("FCM_BASE_URL needs GOOGLE_APPLICATION_CREDENTIALS or FIREBASE_CREDENTIALS in production")
+PUSH = FIREBASE_IS_REAL or bool(FCM_BASE_URL)
 
 # --- how the queue of deliveries behaves -----------------------------------------------------------------------------
 # The lease must outlast the provider's time-outs together: while it runs nobody else touches the row.

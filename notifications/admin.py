@@ -22,7 +22,7 @@ from unfold.decorators import action, display
 
 from backend import clock
 from backend.ring import ring
-from notifications.models import Channel, Delivery, InboundMessage, Notification
+from notifications.models import Channel, ChannelTrouble, Delivery, Device, InboundMessage, Notification
 
 RAW_CHARACTERS = 20_000
 HIDDEN = _("Only the duty desk reads what messages say.")
@@ -162,6 +162,28 @@ class DeliveryAdmin(LookOnly):
     @display(description=_("words"))
     def secret(self, row: Delivery) -> str:
         return str(SECRET)
+
+
+@admin.register(Device)
+class DeviceAdmin(LookOnly):
+    """Who gets pushes. Firebase's address of a phone opens nothing here and is not shown."""
+
+    list_display = ("person", "platform", "app_version", "locale", "last_seen_at", "dead_at")
+    list_filter = ("platform", ("dead_at", admin.EmptyFieldListFilter))
+    list_select_related = ("person",)
+    search_fields = ("person__name",)
+    ordering = ("-last_seen_at",)
+    fields = (*list_display, "kind", "created_at")
+
+
+@admin.register(ChannelTrouble)
+class ChannelTroubleAdmin(LookOnly):
+    """What an operator must mend: our key, our project, a provider that calls everybody dead."""
+
+    list_display = ("key", "channel", "reason", "count", "first_at", "last_at", "blocked_until")
+    list_filter = ("channel",)
+    ordering = ("-last_at",)
+    fields = list_display
 
 
 def readable_raw(message: InboundMessage) -> str:

@@ -1,8 +1,9 @@
 """The outgoing queue: take what is due, send it, note the outcome.
 
 A row is leased before anything is sent. Whoever finds a lease that ran out knows that a worker died around the moment of
-sending: the outcome is unknown. A mail goes out again under the same Message-ID; an SMS only after the provider, asked
-for what it has, does not know it. Times are real time here (leases, provider queues), not the product's clock.
+sending: the outcome is unknown. A mail goes out again under the same Message-ID, a push under the same collapse key; an
+SMS only after the provider, asked for what it has, does not know it. Times are real time here (leases, provider queues),
+not the product's clock.
 """
 
 import logging
@@ -15,23 +16,32 @@ from uuid import UUID
 from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import F, Q
+from django.db.models.functions import Coalesce
 
 from backend import clock
 from notifications import addresses, planning
 from notifications.channels import TryLater, Undeliverable, Unknown
 from notifications.channels import email as email_channel
+from notifications.channels import push as push_channel
 from notifications.channels import sms as sms_channel
-from notifications.models import Channel, Delivery
+from notifications.models import Channel, Delivery, Notification
 
 log = logging.getLogger(__name__)
 
 State = Delivery.State
 BATCH = 20
+STARTS_WITHIN = 1 / 3  # of the lease; the rest of it is for the provider's time-outs
 ATTEMPTS_MAX = 8
 BACKOFF_FIRST_SECONDS = 5
 BACKOFF_MAX_SECONDS = 900
 
-SEND: dict[str, Callable[[Delivery], str]] = {Channel.EMAIL: email_channel.send, Channel.SMS: sms_channel.send}
+OPEN = (State.LEASED, State.UNKNOWN, State.DUE, State.SENT)
+
+SEND: dict[str, Callable[[Delivery], str]] = {
+    Channel.EMAIL: email_channel.send,
+    Channel.SMS: sms_channel.send,
+    Channel.PUSH: push_channel.send,
+}
 
 
 def send_due(limit: int = BATCH) -> int:
@@ -39,8 +49,25 @@ def send_due(limit: int = BATCH) -> int:
     reclaim_lost()
     taken = claim(limit)
     for delivery in taken:
-        _attempt(delivery)
+        if _has_time(delivery):
+            _attempt(delivery)
+        else:
+            _give_back(delivery)
     return len(taken)
+
+
+def _has_time(delivery: Delivery) -> bool:
+    """Whether the lease outlasts a provider that hangs, now that those before it in the batch took their time.
+
+    Without this a slow provider would let the lease run out, and somebody else would send the same at the same moment.
+    """
+    starts_within = timedelta(seconds=settings.DELIVERY_LEASE_SECONDS) * STARTS_WITHIN
+    return delivery.attempted_at is None or clock.real() < delivery.attempted_at + starts_within
+
+
+def _give_back(delivery: Delivery) -> None:
+    """Not tried at all: due as before."""
+    _held(delivery).update(state=State.DUE, lease_until=None, attempts=F("attempts") - 1)
 
 
 def claim(limit: int) -> list[Delivery]:
@@ -56,7 +83,7 @@ def claim(limit: int) -> list[Delivery]:
             [at, limit, lease_until, at],
         )
         ids = [row[0] for row in cursor.fetchall()]
-    return list(Delivery.objects.filter(pk__in=ids).select_related("person").order_by("due_at"))
+    return list(Delivery.objects.filter(pk__in=ids).select_related("person", "notification").order_by("due_at"))
 
 
 def _attempt(delivery: Delivery) -> None:
@@ -64,6 +91,8 @@ def _attempt(delivery: Delivery) -> None:
     at = clock.real()
     if delivery.expires_at <= at:
         finish(delivery, State.EXPIRED, error="too_old")
+    elif delivery.notification and delivery.notification.state == Notification.State.ACTED:
+        finish(delivery, State.CANCELLED)
     elif not _may_send(delivery):
         finish(delivery, State.SUPPRESSED, error="stopped")
     else:
@@ -71,6 +100,8 @@ def _attempt(delivery: Delivery) -> None:
 
 
 def _may_send(delivery: Delivery) -> bool:
+    if delivery.channel == Channel.PUSH:
+        return True  # whether the phone is still there, the channel asks
     known = addresses.owner(delivery.channel, delivery.to)
     return known is None or known.stopped_at is None
 
@@ -79,7 +110,7 @@ def _send(delivery: Delivery) -> None:
     try:
         provider_id = SEND[delivery.channel](delivery)
     except TryLater as trouble:
-        _try_later(delivery, str(trouble))
+        _try_later(delivery, str(trouble), wait_seconds=trouble.wait_seconds)
     except Undeliverable as trouble:
         if trouble.address_is_dead:
             addresses.stop(delivery.channel, delivery.to)
@@ -98,23 +129,29 @@ def _held(delivery: Delivery) -> Any:
     return Delivery.objects.filter(pk=delivery.pk, state=State.LEASED, attempts=delivery.attempts)
 
 
-def _try_later(delivery: Delivery, error: str) -> None:
+def _try_later(delivery: Delivery, error: str, *, wait_seconds: float = 0.0) -> None:
     if delivery.attempts >= ATTEMPTS_MAX:
         finish(delivery, State.FAILED, error=error)
         return
     wait = min(BACKOFF_FIRST_SECONDS * 2 ** (delivery.attempts - 1), BACKOFF_MAX_SECONDS)
     wait *= random.uniform(0.75, 1.25)  # noqa: S311 — jitter, not a secret
-    due_at = clock.real() + timedelta(seconds=wait)
+    due_at = clock.real() + timedelta(seconds=max(wait, wait_seconds))
     _held(delivery).update(state=State.DUE, due_at=due_at, lease_until=None, error=error[:200])
 
 
 def _mark_unknown(delivery: Delivery, error: str) -> None:
-    """A mail may simply go again (same Message-ID); an SMS waits for the provider's word."""
-    if delivery.channel == Channel.EMAIL:
+    """A mail or a push may simply go again (same Message-ID, same collapse key); an SMS waits for the provider's word."""
+    if delivery.channel != Channel.SMS:
         _try_later(delivery, f"unknown: {error}")
         return
     due_at = clock.real() + timedelta(seconds=settings.DELIVERY_UNKNOWN_SECONDS)
     _held(delivery).update(state=State.UNKNOWN, due_at=due_at, lease_until=None, error=error[:200])
+
+
+def _lock_notification(delivery_id: UUID) -> None:
+    """Before the delivery, as whoever acts on a notification does: the other order would be a deadlock."""
+    rows = Notification.objects.filter(deliveries=delivery_id).select_for_update(of=("self",))
+    list(rows.values_list("pk", flat=True))
 
 
 def mark_sent(delivery_id: UUID, provider_id: str) -> bool:
@@ -128,14 +165,17 @@ def mark_sent(delivery_id: UUID, provider_id: str) -> bool:
     return bool(sent)
 
 
+@transaction.atomic
 def finish(delivery: Delivery, state: str, *, error: str = "") -> None:
     """The end of a leased row that will not be sent any more."""
+    _lock_notification(delivery.pk)
     done = _held(delivery).update(state=state, error=error[:200], finished_at=clock.real(), lease_until=None)
     if done:
         _wipe_secret(delivery)
         planning.after_failure(delivery)
 
 
+@transaction.atomic
 def note_status(delivery_id: UUID, provider_id: str, status: str, error: str = "") -> bool:
     """A provider's callback. Only ever moves forward, in whatever order callbacks arrive.
 
@@ -145,8 +185,8 @@ def note_status(delivery_id: UUID, provider_id: str, status: str, error: str = "
         return mark_sent(delivery_id, provider_id)
     if status not in {"delivered", "undelivered", "failed"}:
         return False
-    open_states = [State.LEASED, State.UNKNOWN, State.DUE, State.SENT]
-    rows = Delivery.objects.filter(Q(provider_id="") | Q(provider_id=provider_id), pk=delivery_id, state__in=open_states)
+    _lock_notification(delivery_id)
+    rows = Delivery.objects.filter(Q(provider_id="") | Q(provider_id=provider_id), pk=delivery_id, state__in=OPEN)
     at = clock.real()
     moved = rows.update(
         state=status, provider_id=provider_id, error=error[:200], finished_at=at, lease_until=None, sent_at=at
@@ -154,9 +194,23 @@ def note_status(delivery_id: UUID, provider_id: str, status: str, error: str = "
     if moved:
         delivery = Delivery.objects.get(pk=delivery_id)
         _wipe_secret(delivery)
-        if status != "delivered":
+        if status == "delivered":
+            planning.arrived(delivery.notification_id)
+        else:
             planning.after_failure(delivery)
     return bool(moved)
+
+
+@transaction.atomic
+def note_received(person: Any, notification_id: UUID, device_id: UUID) -> None:
+    """The app says that a push came in on this phone. Moves forward only; twice is fine."""
+    rows = Delivery.objects.filter(notification=notification_id, person=person, channel=Channel.PUSH, to=str(device_id))
+    at = clock.real()
+    list(Notification.objects.select_for_update().filter(pk=notification_id, person=person).values_list("pk"))
+    if rows.filter(state__in=OPEN).update(
+        state=State.DELIVERED, finished_at=at, lease_until=None, sent_at=Coalesce("sent_at", at), error=""
+    ):
+        planning.arrived(notification_id)
 
 
 def _wipe_secret(delivery: Delivery) -> None:
@@ -172,8 +226,8 @@ def reclaim_lost() -> int:
     sms = lost.filter(channel=Channel.SMS).update(
         state=State.UNKNOWN, due_at=F("attempted_at") + wait, lease_until=None, error="lease ran out"
     )
-    mail = lost.filter(channel=Channel.EMAIL).update(state=State.DUE, due_at=at, lease_until=None, error="lease ran out")
-    return sms + mail
+    again = lost.exclude(channel=Channel.SMS).update(state=State.DUE, due_at=at, lease_until=None, error="lease ran out")
+    return sms + again
 
 
 def resolve_unknown(limit: int = BATCH) -> int:

@@ -18,6 +18,7 @@ from backend.ids import uuid7
 class Channel(models.TextChoices):
     EMAIL = "email"
     SMS = "sms"
+    PUSH = "push"
 
 
 class Address(models.Model):
@@ -32,11 +33,71 @@ class Address(models.Model):
         constraints: ClassVar = [
             models.UniqueConstraint("channel", Lower("value"), name="address_has_one_owner"),
             models.UniqueConstraint(fields=["person", "channel"], name="address_one_per_channel"),
-            models.CheckConstraint(condition=Q(channel__in=Channel.values), name="address_channel"),
+            models.CheckConstraint(condition=Q(channel__in=["email", "sms"]), name="address_channel"),
         ]
 
     def __str__(self) -> str:
         return f"{self.channel}:{self.value}"
+
+
+class Device(models.Model):
+    """An app on somebody's phone. Firebase's address of it has one owner: whoever used the app last."""
+
+    class Kind(models.TextChoices):
+        TOKEN = "token"  # noqa: S105 — a kind, not a secret
+        FID = "fid"  # what Firebase wants instead of tokens since its 7.5
+
+    class Platform(models.TextChoices):
+        IOS = "ios"
+        ANDROID = "android"
+
+    id = models.UUIDField(primary_key=True, editable=False)  # made by the app, once for each installation
+    person = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="devices")
+    kind = models.CharField(max_length=5, choices=Kind)
+    address = models.CharField(max_length=1024)
+    platform = models.CharField(max_length=7, choices=Platform)
+    app_version = models.CharField(max_length=40)
+    locale = models.CharField(max_length=35)
+    session_key = models.CharField(max_length=40, blank=True)  # the sign-in that registered it and takes it along
+    created_at = models.DateTimeField()
+    last_seen_at = models.DateTimeField()
+    dead_at = models.DateTimeField(null=True, blank=True)  # Firebase said that nothing reaches it any more
+
+    class Meta:
+        indexes: ClassVar = [
+            models.Index(fields=["person", "-last_seen_at"], name="device_person"),
+            models.Index(fields=["session_key"], name="device_session"),
+            models.Index(fields=["last_seen_at"], name="device_unseen"),
+        ]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["kind", "address"], name="device_address_has_one_owner"),
+            models.CheckConstraint(condition=Q(kind__in=["token", "fid"]) & ~Q(address=""), name="device_kind"),
+            models.CheckConstraint(condition=Q(platform__in=["ios", "android"]), name="device_platform"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.platform} {self.app_version}"
+
+
+class ChannelTrouble(models.Model):
+    """What an operator must look at in a channel, once per kind of trouble. `blocked_until`: until then it is not used."""
+
+    key = models.CharField(max_length=60, primary_key=True)  # "push:mass_death"
+    channel = models.CharField(max_length=8, choices=Channel)
+    reason = models.CharField(max_length=300)
+    count = models.PositiveIntegerField(default=1)
+    first_at = models.DateTimeField()
+    last_at = models.DateTimeField()
+    blocked_until = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        verbose_name_plural = "channel troubles"
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=Q(channel__in=Channel.values), name="channeltrouble_channel")
+        ]
+
+    def __str__(self) -> str:
+        return self.key
 
 
 class Notification(models.Model):
@@ -53,6 +114,8 @@ class Notification(models.Model):
     key = models.CharField(max_length=200, unique=True)  # the effect: told twice is told once
     event = models.CharField(max_length=60)
     subject_key = models.CharField(max_length=80, blank=True)  # "question:<uuid>": what it is about
+    item = models.CharField(max_length=80, blank=True)  # "assignment:<uuid>": what the person is to act on, if anything
+    category = models.CharField(max_length=20, blank=True)  # which buttons a push has: "offer" has accept and decline
     # Finished words for every channel, so that any link of the plan can be sent later.
     title = models.CharField(max_length=200)
     body = models.TextField()
@@ -66,10 +129,15 @@ class Notification(models.Model):
     state = models.CharField(max_length=10, choices=State, default=State.WAITING)
     created_at = models.DateTimeField()
     read_at = models.DateTimeField(null=True, blank=True)
+    next_link_at = models.DateTimeField(null=True, blank=True)  # when the next channel of the plan gets its turn
 
     class Meta:
         indexes: ClassVar = [
             models.Index(fields=["person", "-created_at", "-id"], name="notification_inbox"),
+            models.Index(fields=["person"], condition=Q(read_at__isnull=True), name="notification_unread"),
+            models.Index(
+                fields=["next_link_at"], condition=Q(state="waiting", next_link_at__isnull=False), name="notification_next"
+            ),
             models.Index(fields=["subject_key"], name="notification_subject"),
         ]
         constraints: ClassVar = [
@@ -100,14 +168,16 @@ class Delivery(models.Model):
         SUPPRESSED = "suppressed"
         EXPIRED = "expired"
 
+    UNDER_WAY: ClassVar = ("due", "leased", "unknown", "sent", "delivered")
+
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    key = models.CharField(max_length=220, unique=True)
+    key = models.CharField(max_length=250, unique=True)
     notification = models.ForeignKey(
         Notification, models.CASCADE, null=True, blank=True, related_name="deliveries"
     )  # null: an answer to an inbound message, a sign-in code, a friend's address
     person = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, null=True, blank=True)
     channel = models.CharField(max_length=8, choices=Channel)
-    to = models.CharField(max_length=254)
+    to = models.CharField(max_length=254)  # mail address, E.164, or a device's id
     subject = models.CharField(max_length=200, blank=True)
     body = models.TextField(blank=True)
     link = models.CharField(max_length=300, blank=True)  # the button of a mail
@@ -135,6 +205,7 @@ class Delivery(models.Model):
             models.Index(fields=["due_at"], condition=Q(state__in=["due", "unknown"]), name="delivery_due"),
             models.Index(fields=["lease_until"], condition=Q(state="leased"), name="delivery_leased"),
             models.Index(fields=["channel", "to", "-created_at"], name="delivery_to"),
+            models.Index(fields=["-attempted_at"], condition=Q(channel="push"), name="delivery_pushes"),
         ]
         constraints: ClassVar = [
             models.UniqueConstraint(

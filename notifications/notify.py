@@ -2,8 +2,11 @@
 
 from typing import Any
 
+from django.db import transaction
+from django.db.models.functions import Coalesce
+
 from backend import clock
-from notifications import planning, segments
+from notifications import outbox, planning, segments
 from notifications.models import Notification
 
 
@@ -18,6 +21,8 @@ def notify(
     subject_key: str = "",
     urgent: bool = False,
     via: str = "",
+    item: str = "",
+    category: str = "",
     **words: str,
 ) -> Notification:
     """Tell `person` once: a line in the inbox and a delivery on each channel of the plan.
@@ -25,7 +30,9 @@ def notify(
     `key` names the effect; the second call with it returns the first notification and sends nothing. The words come
     finished, in the person's language: `title` and `body` for mail and inbox, `sms` for a phone. `words` may hold link,
     link_text, reply_key and in_reply_to. `via` names the channel the person used for this very matter: what they asked by
-    SMS is answered by SMS. Runs in the caller's transaction.
+    SMS is answered by SMS. `item` names what the person is asked to act on ("assignment:<id>"): then a message that arrived
+    is not enough, and the plan goes on until they did (`settle`). `category` tells which buttons a push has: "offer".
+    Runs in the caller's transaction.
     """
     notification, fresh = Notification.objects.get_or_create(
         key=key,
@@ -37,6 +44,8 @@ def notify(
             "body": body,
             "sms_text": segments.plain(sms),
             "is_urgent": urgent,
+            "item": item,
+            "category": category,
             "language": person.language,
             "created_at": clock.now(),
             **words,
@@ -47,6 +56,10 @@ def notify(
     return notification
 
 
+@transaction.atomic
 def settle(person: Any, subject_key: str) -> None:
-    """The person acted on this subject, wherever: its notifications wait no longer."""
-    Notification.objects.filter(person=person, subject_key=subject_key, state="waiting").update(state="acted")
+    """The person acted on this subject, wherever: it is read, waits no longer, and what has not left yet stays here."""
+    waiting = Notification.objects.filter(person=person, subject_key=subject_key, state=Notification.State.WAITING)
+    ids = list(waiting.select_for_update(no_key=True).values_list("pk", flat=True))
+    Notification.objects.filter(pk__in=ids).update(state=Notification.State.ACTED, read_at=Coalesce("read_at", clock.now()))
+    outbox.take_back(ids)

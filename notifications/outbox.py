@@ -1,11 +1,12 @@
 """Putting messages into the outgoing queue, and taking back what is not on its way yet. `delivery` sends them."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 from backend import clock
 from backend.ring import ring
-from notifications.models import Delivery
+from notifications.models import Delivery, Notification
 
 LIFETIME = timedelta(hours=36)
 
@@ -33,9 +34,22 @@ def enqueue(*, key: str, channel: str, to: str, body: str, lifetime: timedelta =
     return delivery
 
 
-def cancel_for(subject_key: str, *, event: str | None = None, at: datetime | None = None) -> int:
-    """Take back what is not on its way yet about this subject (it was acted on elsewhere)."""
-    rows = Delivery.objects.filter(notification__subject_key=subject_key, state=Delivery.State.DUE, attempts=0)
+def take_back(notification_ids: list[UUID]) -> int:
+    """Cancel what of these is not on its way yet; what a worker has leased goes. Returns how many messages."""
+    rows = Delivery.objects.filter(notification__in=notification_ids, state=Delivery.State.DUE)
+    return rows.update(state=Delivery.State.CANCELLED, finished_at=clock.real())
+
+
+def end_plans(person: Any) -> None:
+    """Nothing follows any more on what this person was told."""
+    Notification.objects.filter(person=person, next_link_at__isnull=False).update(next_link_at=None)
+
+
+def cancel_for(subject_key: str, *, event: str | None = None) -> int:
+    """Somebody acted on this subject, so nobody else need hear of it: take back what is not on its way yet."""
+    told = Notification.objects.filter(subject_key=subject_key, state=Notification.State.WAITING)
     if event:
-        rows = rows.filter(notification__event=event)
-    return rows.update(state=Delivery.State.CANCELLED, finished_at=at or clock.real())
+        told = told.filter(event=event)
+    ids = list(told.select_for_update(no_key=True).values_list("pk", flat=True))
+    Notification.objects.filter(pk__in=ids).update(state=Notification.State.ACTED)
+    return take_back(ids)

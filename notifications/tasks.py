@@ -5,7 +5,7 @@ from uuid import UUID
 from celery import shared_task
 
 from backend import idempotency
-from notifications import delivery, inbound
+from notifications import delivery, devices, inbound, planning
 from notifications.inbound import handling
 
 INBOUND_BATCH = 100
@@ -31,6 +31,14 @@ def send_due() -> None:
 
 
 @shared_task
+def follow_plans() -> None:
+    """The next channel for what had no effect on the last one."""
+    while planning.run_due():
+        pass
+
+
+@shared_task
 def purge() -> None:
     inbound.purge()
+    devices.purge()
     idempotency.purge()

@@ -10,7 +10,7 @@ from ninja import Path, Router
 from backend import clock, idempotency
 from backend.errors import Invalid
 from backend.manners import IdempotencyKey, Schema, problems
-from people import absences
+from people import absences, signin
 from people.models import AccessToken, Person, check_time_zone
 from people.schemas import AbsenceEndIn, AbsenceIn, AbsenceOut, Me, MeIn
 
@@ -45,9 +45,9 @@ def update_me(request: HttpRequest, body: MeIn) -> Any:
 
 @router.delete("/me/session", response={204: None, **problems()}, operation_id="sign_out", summary="Sign out")
 def sign_out(request: HttpRequest) -> HttpResponse:
-    """This token never works again."""
+    """This token never works again, and the phone that registered with it gets no more pushes."""
     token: AccessToken = request.access_token  # type: ignore[attr-defined]
-    AccessToken.objects.filter(pk=token.pk, revoked_at__isnull=True).update(revoked_at=clock.real())
+    signin.sign_out(str(token.pk))
     return HttpResponse(status=204)
 
 

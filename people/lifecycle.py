@@ -6,6 +6,7 @@ from uuid import UUID
 from django.db import transaction
 
 from backend import clock
+from notifications import devices, outbox
 from notifications.models import ItemCode
 from people.models import Absence, AccessToken, Person
 
@@ -18,9 +19,11 @@ on_changed: list[Reaction] = []
 
 @transaction.atomic
 def left(person: Person) -> None:
-    """The person works here no more: access, item codes and open work end in one transaction. Twice is fine."""
+    """The person works here no more: access, phones, item codes and open work end in one transaction. Twice is fine."""
     now = clock.now()
     AccessToken.objects.filter(person=person, revoked_at__isnull=True).update(revoked_at=clock.real())
+    devices.left(person)
+    outbox.end_plans(person)
     Absence.objects.filter(stand_in=person, ends_at__gt=now).update(stand_in=None)
     for reaction in on_left:
         reaction(person)

@@ -215,16 +215,21 @@ class AccessToken(models.Model):
     @classmethod
     def issue(cls, person: Person, user_agent: str = "") -> str:
         """A fresh token for `person`, valid for ACCESS_TOKEN_DAYS. Shown once, never again."""
+        return cls.issue_row(person, user_agent)[1]
+
+    @classmethod
+    def issue_row(cls, person: Person, user_agent: str = "") -> tuple[Self, str]:
+        """The row of a fresh token, and the token."""
         token = secrets.token_urlsafe(32)
         at = clock.real()
-        cls.objects.create(
+        row = cls.objects.create(
             person=person,
             digest=cls.digest_of(token),
             created_at=at,
             expires_at=at + timedelta(days=settings.ACCESS_TOKEN_DAYS),
             user_agent=user_agent[:200],
         )
-        return token
+        return row, token
 
     @staticmethod
     def digest_of(token: str) -> bytes:

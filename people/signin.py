@@ -10,16 +10,20 @@ from allauth.account.adapter import DefaultAccountAdapter
 from allauth.headless.tokens.strategies.sessions import SessionTokenStrategy
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.http import HttpRequest
 from django.utils import translation
 from django.utils.translation import gettext as _
 
+from backend import clock
 from backend.ids import uuid7
-from notifications import outbox
+from notifications import devices, outbox
 from notifications.models import Channel
 from people.models import AccessToken, Person
 
 CODE_LIFETIME = timedelta(seconds=settings.ACCOUNT_LOGIN_BY_CODE_TIMEOUT)
+TOKENS = "access_tokens"  # in a sign-in session: the access tokens that were issued from it
+TOKENS_MAX = 20
 LOGIN_CODE_TEMPLATE = "account/email/login_code"
 
 
@@ -28,11 +32,28 @@ class OwnTokens(SessionTokenStrategy):
 
     def create_access_token(self, request: HttpRequest) -> str | None:
         person = request.user
-        return AccessToken.issue(person, request.headers.get("User-Agent", "")) if isinstance(person, Person) else None
+        if not isinstance(person, Person):
+            return None
+        token, shown = AccessToken.issue_row(person, request.headers.get("User-Agent", ""))
+        request.session[TOKENS] = [*request.session.get(TOKENS, []), token.pk][-TOKENS_MAX:]
+        return shown
+
+
+@transaction.atomic
+def sign_out(token_id: str) -> None:
+    """This access token never works again, and the phone that registered with it gets no more pushes."""
+    AccessToken.objects.filter(pk=token_id, revoked_at__isnull=True).update(revoked_at=clock.real())
+    devices.signed_out(token_id)
 
 
 class AccountAdapter(DefaultAccountAdapter):
     """People exist already (HR): nobody signs up, and an unknown address looks like a known one."""
+
+    def logout(self, request: HttpRequest) -> None:
+        """allauth's own sign-out ends what the session gave out as well."""
+        for token_id in request.session.get(TOKENS, []):
+            sign_out(str(token_id))
+        super().logout(request)
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         return False

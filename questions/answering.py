@@ -193,6 +193,7 @@ def ask_back(expert: Person, assignment_id: UUID, text: str, *, received_at: dat
         key=f"{item}:asked",
         event="question_asked_back",
         subject_key=question.subject_key,
+        item=item,
         reply_key=code.reply_key,
         urgent=True,
         via=question.source if question.source in {"sms", "email"} else "",

@@ -78,6 +78,7 @@ def _tell_approvers(question: Question, draft: Answer) -> None:
             key=f"{approval_item(draft)}:{person.pk}",
             event="answer_wants_approval",
             subject_key=question.subject_key,
+            item=approval_item(draft),
             reply_key=code.reply_key,
             urgent=True,
             **words.approval(question, draft, person, code.code),

@@ -73,6 +73,7 @@ def tell(question: Question, event: str, *, urgent: bool = False, occasion: int 
             key=f"round:{question.current_round_id}:{event}:{occasion}:{person.pk}",
             event=event,
             subject_key=question.subject_key,
+            item=item(question),
             urgent=urgent,
             reply_key=code.reply_key,
             **words.for_desk(question, person, event, link(question), code.code),

@@ -117,6 +117,7 @@ def _tell_holder(question: Question, assignment: Assignment, event: str) -> None
         key=f"{assignment.item}:{event}",
         event=event,
         subject_key=question.subject_key,
+        item=assignment.item,
         urgent=True,
         reply_key=code.reply_key if code else "",
         **words.reminder(question, assignment, assignment.expert, code.code if code else ""),

@@ -278,6 +278,8 @@ def make_offer(
         key=f"{assignment.item}:offered",
         event="question_offered",
         subject_key=question.subject_key,
+        item=assignment.item,
+        category="offer",
         reply_key=code.reply_key,
         **words.offer(question, assignment, person, code.code),
     )

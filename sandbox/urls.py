@@ -11,5 +11,7 @@ urlpatterns = [
     path("text", views.text, name="sandbox_text"),
     path("mail", views.mail, name="sandbox_mail"),
     path("reply", views.reply, name="sandbox_reply"),
+    path("app", views.app, name="sandbox_app"),
+    path("trouble", views.trouble, name="sandbox_trouble"),
     path("clock", views.move_clock, name="sandbox_clock"),
 ]

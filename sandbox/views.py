@@ -32,9 +32,9 @@ from notifications import segments
 from people.models import Person
 from questions import links, words
 from questions.models import Answer, Assignment, Event, Question, Topic, TopicExample
-from sandbox import acting
+from sandbox import acting, fcm
 from sandbox.journey import LINES
-from sandbox.models import Letter
+from sandbox.models import App, Letter, Switch
 
 DEMO = Path(__file__).resolve().parent / "demo"
 LETTERS_MAX = 200  # of one poll; what is left comes with the next
@@ -71,6 +71,7 @@ def page(request: HttpRequest) -> HttpResponse:
         "sms_from": settings.SMS_FROM,
         "gsm": {"basic": "".join(segments.GSM_BASIC), "extended": "".join(segments.GSM_EXTENDED)},
         "limits": {"sms": TEXT_CHARACTERS, "mail": MAIL_CHARACTERS, "subject": SUBJECT_CHARACTERS},
+        "fcm_trouble": Switch.objects.filter(provider="fcm").values_list("trouble", flat=True).first() or "",
         "csrf_cookie": settings.CSRF_COOKIE_NAME,
         "language": _language(),
         "words": _words(),
@@ -140,6 +141,18 @@ def _words() -> dict[str, Any]:
         "sms_from": _("Text message from {name}"),
         "type_sms": _("Text message"),
         "send": _("Send"),
+        # the app and its pushes
+        "fresh_push": _("New notification for {name}"),
+        "install": _("Install the app"),
+        "remove": _("Remove the app"),
+        "installing": _("Signing in with a code by SMS…"),
+        "installed": _("{name} has the app: what follows comes as a notification first."),
+        "removed": _("The app is gone. The next notification finds that out, and SMS or mail follows."),
+        "not_installed": _("Signing in did not work; try again in a minute."),
+        "signed_out": _("Somebody else installed this app. Install it here to use its buttons."),
+        "actions": {"accept": _("Accept"), "decline": _("Decline")},
+        "open_push": _("Open"),
+        "done": _("Done"),
         "no_sms": _("Nothing here yet. Text {ask} and a question, as a friend would ask it."),
         "segment": _("1 segment"),
         "segments": _("{count} segments"),
@@ -228,7 +241,8 @@ def state(request: HttpRequest) -> HttpResponse:
     since = _whole_number(request.GET.get("since"))
     seen = _first_look() if since is None else _since(since)
     now = {"now": clock.now().isoformat(), "ahead_seconds": round(clock.offset().total_seconds())}
-    return JsonResponse({**seen, "questions": _questions(), "clock": now})
+    apps = list(App.objects.filter(removed_at__isnull=True).values_list("number", flat=True))
+    return JsonResponse({**seen, "questions": _questions(), "apps": apps, "clock": now})
 
 
 def _whole_number(value: str | None) -> int | None:
@@ -287,7 +301,8 @@ def _letter(row: Letter) -> dict[str, Any]:
     names = ("id", "direction", "channel", "address", "other", "subject", "body", "html", "status", "copies")
     fields = {name: getattr(row, name) for name in names}
     size = {"segments": segments.count(row.body), "is_gsm": segments.is_gsm(row.body)} if row.channel == "sms" else {}
-    return {**fields, **size, "at": row.created_at.isoformat()}
+    push = {"push": row.data.get("data", {})} if row.channel == "push" else {}
+    return {**fields, **size, **push, "at": row.created_at.isoformat()}
 
 
 @require_GET
@@ -483,6 +498,33 @@ def reply(body: Body) -> Body:
     if letter is None:
         raise NotFound("there is no such mail")
     return {"letter": acting.reply(letter, words_sent).pk}
+
+
+@_acting
+def app(body: Body) -> Body:
+    """The app is put on somebody's pretend phone (`on`), or removed. What it gets is the address that Firebase gives it.
+
+    Signing in and registering is the app's own work, through the product's API.
+    """
+    number, is_on = _string(body, "number", 16), body.get("on")
+    if not isinstance(is_on, bool):
+        raise Invalid("on must be true or false")
+    if not Person.objects.filter(mobile=number).exists():
+        raise NotFound("nobody here has this number")
+    if is_on:
+        return {"token": fcm.install(number)}
+    fcm.uninstall(number)
+    return {}
+
+
+@_acting
+def trouble(body: Body) -> Body:
+    """Firebase answers as if something were wrong; empty for nothing."""
+    kind = _string(body, "kind", 20, needed=False)
+    if kind and kind not in fcm.TROUBLES:
+        raise Invalid(f"kind must be one of {', '.join(fcm.TROUBLES)}")
+    Switch.objects.update_or_create(provider="fcm", defaults={"trouble": kind})
+    return {"kind": kind}
 
 
 @_acting

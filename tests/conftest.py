@@ -21,7 +21,7 @@ from django.test.utils import setup_databases, teardown_databases
 from twilio.request_validator import RequestValidator
 
 from backend import clock
-from notifications import delivery, inbound
+from notifications import delivery, inbound, planning
 from notifications.inbound import handling
 from notifications.management.commands import receive_mail
 from notifications.models import ItemCode
@@ -29,7 +29,7 @@ from people import lifecycle
 from people.models import AccessToken, Person, WorkingHours
 from questions import after, duty, experts, knowledge, promise, releasing, reuse, routing
 from questions.models import Assignment, Expertise, Question, Topic, TopicExample, Workload
-from sandbox import mailbox
+from sandbox import fcm, mailbox
 from sandbox.models import Letter
 from sandbox.twilio import Server, new_sid
 
@@ -89,10 +89,12 @@ def _server(sql: str) -> None:
 
 @pytest.fixture(scope="session")
 def wires(django_test_environment: None) -> Iterator[None]:
-    """The real entrances and the pretend providers, listening: SMTP in, SMTP out, Twilio."""
+    """The real entrances and the pretend providers, listening: SMTP in, SMTP out, Twilio, Firebase."""
     settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"  # Django's test set-up put a mock there
     twilio = Server("127.0.0.1", settings.SANDBOX_TWILIO_PORT)
     threading.Thread(target=twilio.serve_forever, daemon=True).start()
+    firebase = fcm.Server("127.0.0.1", settings.SANDBOX_FCM_PORT)
+    threading.Thread(target=firebase.serve_forever, daemon=True).start()
     catcher = mailbox.controller("127.0.0.1", settings.SANDBOX_SMTP_PORT)
     mail_in = receive_mail.controller("127.0.0.1", settings.MAIL_IN_PORT)
     catcher.start()
@@ -101,6 +103,7 @@ def wires(django_test_environment: None) -> Iterator[None]:
     mail_in.stop()
     catcher.stop()
     twilio.shutdown()
+    firebase.shutdown()
 
 
 @dataclass
@@ -239,6 +242,7 @@ def work(*, sending: bool = True) -> None:
             routing.expire(assignment_id)
             moved += 1
         moved += promise.run_due()
+        moved += planning.run_due()
         moved += delivery.send_due() if sending else 0
         for question_id in after.due_ids(500):
             after.follow_up(question_id)

@@ -2,7 +2,11 @@
 
 
 class TryLater(Exception):
-    """Not taken; the same may work in a while."""
+    """Not taken; the same may work in a while, and not before `wait_seconds` when the provider said so."""
+
+    def __init__(self, reason: str, *, wait_seconds: float = 0.0) -> None:
+        super().__init__(reason)
+        self.wait_seconds = wait_seconds
 
 
 class Undeliverable(Exception):

@@ -8,7 +8,7 @@ from django.test import Client
 
 from backend import clock
 from backend.ids import uuid7
-from notifications import outbox
+from notifications import devices, outbox, troubles
 from notifications.models import InboundMessage
 from notifications.notify import notify
 from people.models import Person
@@ -82,12 +82,20 @@ def an_asked_group(cast: Cast, number: int) -> None:
     AskedGroup.objects.create(week=week, **facts)
 
 
+def a_device(cast: Cast, number: int) -> None:
+    who = (cast.bob, cast.charlie, cast.dana)[number % 3]
+    facts = {"platform": "ios", "app_version": "1.0", "locale": "nl-NL"}
+    devices.register(who, uuid7(), kind="token", address=f"token {number}", session_key="", **facts)
+
+
 ROWS: dict[str, Callable[[Cast, int], object]] = {
     "questions/question": make_question,
     "questions/topic": a_topic,
     "questions/askedgroup": an_asked_group,
     "notifications/delivery": a_delivery,
     "notifications/notification": a_notification,
+    "notifications/device": a_device,
+    "notifications/channeltrouble": lambda _cast, number: troubles.report("push", f"push:{number}", "a reason"),
     "notifications/inboundmessage": lambda _cast, number: make_inbound(number),
 }
 

@@ -86,3 +86,24 @@ def test_the_images_static_files_are_collected_with_its_stand_ins(tmp_path: Path
     done = manage(tmp_path, {"ENVIRONMENT": "production", **stand_ins}, "collectstatic", "--noinput", "--verbosity", "0")
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "static" / "unfold" / "css" / "styles.css").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("FIREBASE_CREDENTIALS", "{not json"),
+        ("FIREBASE_CREDENTIALS", '{"type": "service_account"}'),
+        ("GOOGLE_APPLICATION_CREDENTIALS", "/nowhere/account.json"),
+        ("FCM_BASE_URL", "http://127.0.0.1:8011"),
+    ],
+)
+def test_half_an_account_for_push_stops_the_start_by_its_name(name: str, value: str, tmp_path: Path) -> None:
+    done = manage(tmp_path, {**example(), **FILLED, **SERVERS, name: value}, "check")
+    assert done.returncode != 0
+    assert name in done.stderr.strip().splitlines()[-1]
+
+
+def test_without_an_account_nothing_is_pushed(tmp_path: Path) -> None:
+    code = "from django.conf import settings; print(settings.PUSH, repr(settings.FCM_BASE_URL))"
+    done = manage(tmp_path, {**example(), **FILLED, **SERVERS}, "shell", "--no-imports", "-c", code)
+    assert done.stdout.split() == ["False", "''"], done.stderr

@@ -72,6 +72,34 @@ def test_a_question_goes_round_by_hand(stack: Stack, page: Page, tmp_path: Path)
     expect(card.get_by_test_id("question-state")).to_contain_text("gesloten", timeout=PATIENCE_MS)
 
 
+def test_the_app_on_a_pretend_phone_shows_an_offer_and_takes_it(stack: Stack, page: Page) -> None:
+    """Installed with a real sign-in; the push's button works through the API."""
+    page.goto(f"{stack.base}/sandbox/")
+    asker = page.locator("[data-testid^='phone-']").first
+    mailbox = page.locator("[data-testid^='mailbox-']").first
+    expert = mailbox.get_by_role("heading").first.inner_text()
+    mailbox.get_by_role("button", name=f"Open de telefoon van {expert}").click()
+    phone = page.locator("article.phone").filter(has=page.get_by_role("heading", name=expert))
+    phone.get_by_test_id("app").click()
+    expect(phone.get_by_test_id("app")).to_have_text("App verwijderen", timeout=PATIENCE_MS)
+    expect(phone.get_by_test_id("app")).to_be_enabled(timeout=PATIENCE_MS)
+
+    asker.get_by_test_id("sms-input").fill("VRAAG Waarom is de factuur van mijn zus deze maand zo hoog?")
+    asker.get_by_test_id("sms-send").click()
+    push = phone.get_by_test_id("push").first
+    expect(push).to_contain_text("ceo-app://assignment/", timeout=PATIENCE_MS)
+    expect(push).not_to_contain_text("mijn zus")
+    reference = re.search(r"Q-\w+", push.inner_text())
+    assert reference
+    push.get_by_test_id("push-accept").click()
+    expect(phone.get_by_test_id("push")).to_have_count(0, timeout=PATIENCE_MS)
+    state = page.get_by_test_id(f"question-{reference.group()}").get_by_test_id("question-state")
+    expect(state).to_have_attribute("data-state", "accepted", timeout=PATIENCE_MS)
+
+    phone.get_by_test_id("app").click()
+    expect(phone.get_by_test_id("app")).to_have_text("App installeren", timeout=PATIENCE_MS)
+
+
 @pytest.mark.parametrize("path", ["/sandbox/", "/accounts/login/code/", "/api/v1/docs"])
 def test_no_page_is_wider_than_a_phone(stack: Stack, page: Page, path: str) -> None:
     page.set_viewport_size(PHONE)  # type: ignore[arg-type]

@@ -132,3 +132,23 @@ def test_what_is_too_old_is_not_sent(cast: Cast) -> None:
     row.refresh_from_db()
     assert row.state == "expired"
     assert letters(cast.alice.mobile) == []
+
+
+def test_behind_a_provider_that_hangs_nothing_is_sent_on_a_lease_that_runs_out(
+    cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [_sms(cast, f"key {number}", f"Bericht {number}") for number in range(3)]
+    limit = settings.DELIVERY_LEASE_SECONDS
+    send = delivery.SEND["sms"]
+
+    def slowly(row: Delivery) -> str:
+        monkeypatch.setattr(clock, "real", lambda: rows[0].created_at + timedelta(seconds=limit / 2))
+        return send(row)
+
+    monkeypatch.setitem(delivery.SEND, "sms", slowly)
+    delivery.send_due()
+    found = sorted((row.state, row.attempts) for row in Delivery.objects.all())
+    assert found == [("due", 0), ("due", 0), ("sent", 1)]
+    assert len(letters(cast.alice.mobile)) == 1
+    delivery.send_due()
+    assert len(letters(cast.alice.mobile)) == 3

@@ -16,7 +16,7 @@ from questions.models import Question
 from sandbox.models import Letter
 from tests.conftest import Cast
 
-STATE_QUERIES = 6  # letters, their statuses, questions, assignments, answers, events
+STATE_QUERIES = 7  # letters, their statuses, questions, assignments, answers, events, apps
 FILES = settings.BASE_DIR / "sandbox"
 STRANGER, STRANGERS_MAIL = "+31699999999", "stranger@elsewhere.example"
 

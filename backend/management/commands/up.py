@@ -27,7 +27,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from backend import embedded, processes
 
 READY_SECONDS = 60.0
-PORTS = ("WEB_PORT", "SANDBOX_TWILIO_PORT", "SANDBOX_SMTP_PORT", "MAIL_IN_PORT")
+PORTS = ("WEB_PORT", "SANDBOX_TWILIO_PORT", "SANDBOX_FCM_PORT", "SANDBOX_SMTP_PORT", "MAIL_IN_PORT")
 
 
 class Command(BaseCommand):

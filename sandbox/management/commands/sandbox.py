@@ -1,4 +1,4 @@
-"""`manage.py sandbox`: the pretend providers, in one process: Twilio look-alike, SMTP catcher and courier."""
+"""`manage.py sandbox`: the pretend providers, in one process: look-alikes of Twilio and Firebase, SMTP catcher, courier."""
 
 import logging
 import os
@@ -10,7 +10,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand
 from django.db import DatabaseError, close_old_connections
 
-from sandbox import courier, mailbox
+from sandbox import courier, fcm, mailbox
 from sandbox.twilio import Server
 
 log = logging.getLogger(__name__)
@@ -28,6 +28,8 @@ class Command(BaseCommand):
         delay = float(os.environ.get("SANDBOX_TWILIO_DELAY_SECONDS", "0"))
         twilio = Server("127.0.0.1", settings.SANDBOX_TWILIO_PORT, delay)
         threading.Thread(target=twilio.serve_forever, daemon=True).start()
+        firebase = fcm.Server("127.0.0.1", settings.SANDBOX_FCM_PORT)
+        threading.Thread(target=firebase.serve_forever, daemon=True).start()
         mails = mailbox.controller("127.0.0.1", settings.SANDBOX_SMTP_PORT)
         mails.start()
         self.stdout.write("sandbox ready")
@@ -40,4 +42,5 @@ class Command(BaseCommand):
                 close_old_connections()
                 stop.wait(1)
         twilio.shutdown()
+        firebase.shutdown()
         mails.stop()

@@ -89,12 +89,14 @@ const arrived = new Set(); // ids of the letters that came while we watched
 let born = 0; // the newest letter when we began to watch
 let newest = null; // the newest letter seen; null before the first look
 let questions = [];
+let apps = new Set(); // numbers of the phones that have the app
 let ahead = 0; // how far the product's clock has been moved, ms
 let skew = 0; // the product's now minus this browser's, ms
 const now = () => Date.now() + skew;
 
 const isPhone = (address) => !address.includes("@");
 const lettersOf = (address) => [...(letters.get(address) || new Map()).values()].sort((a, b) => a.id - b.id);
+const isPush = (letter) => letter.channel === "push";
 const incoming = (letter) => letter.direction === "to_person";
 
 function keep(letter) {
@@ -208,6 +210,8 @@ function take(state) {
   fresh.forEach(arrive);
   changed(state.changes);
   questions = state.questions;
+  const moved = JSON.stringify(state.apps) !== JSON.stringify([...apps]);
+  apps = new Set(state.apps);
   if (isFirst) begin();
   saveUnread();
   if (state.people || fresh.some((letter) => !cards.has(owner(letter.address).number))) showPeople();
@@ -215,6 +219,7 @@ function take(state) {
   showQuestions();
   showTour();
   for (const letter of fresh) devices.get(letter.address)?.update();
+  if (moved) for (const device of devices.values()) device.update();
 }
 
 function arrive(letter) {
@@ -222,6 +227,7 @@ function arrive(letter) {
   meet(letter.address);
   keep(letter);
   if (!incoming(letter)) return;
+  if (isPush(letter)) receipt(letter);
   const device = devices.get(letter.address);
   if (!(device && isPhone(letter.address) && shown(device.element))) markUnread(letter);
   if (!device || !shown(device.element)) announce(letter);
@@ -231,7 +237,7 @@ function arrive(letter) {
 /** A person elsewhere got something after what was just done here: a note that opens their device. */
 function announce(letter) {
   const { name } = owner(letter.address);
-  const words = fill(isPhone(letter.address) ? say.fresh_sms : say.fresh_mail, { name, subject: letter.subject });
+  const words = fill(isPush(letter) ? say.fresh_push : isPhone(letter.address) ? say.fresh_sms : say.fresh_mail, { name, subject: letter.subject });
   if (Date.now() < followUntil) toast(words, "", letter);
 }
 
@@ -482,7 +488,9 @@ function makePhone(address) {
     "aria-label": fill(say.sms_from, { name: person.name }) });
   const button = h("button", { class: "send", "data-testid": "sms-send", "aria-label": say.send, title: say.send, disabled: true }, icon("send"));
   const clock = h("span", { class: "bar-time" });
-  let drawn = new Map(), lastDay = "", chipsFor = null, sending = false;
+  const shelf = h("div", { class: "pushes", "data-testid": "pushes" });
+  const install = h("button", { type: "button", class: "small", "data-testid": "app", hidden: true, onclick: () => flipApp(address, install) });
+  let drawn = new Map(), lastDay = "", chipsFor = null, sending = false, shelfShape = "";
 
   const typed = () => {
     drafts.set(address, input.value);
@@ -510,8 +518,8 @@ function makePhone(address) {
   const element = deviceFrame(address, `phone-${address}`, "phone",
     h("div", { class: "case" }, h("div", { class: "screen" },
       h("div", { class: "bar", "aria-hidden": "true" }, clock, h("i", { class: "island" }), h("span", { class: "bar-icons" }, h("i", { class: "signal" }), h("i", { class: "battery" }))),
-      h("div", { class: "contact" }, h("span", { class: "logo", "aria-hidden": "true" }, icon("spark")), h("span", { class: "who" }, h("b", {}, "CEO-app"), h("small", {}, setup.sms_from))),
-      log, chips,
+      h("div", { class: "contact" }, h("span", { class: "logo", "aria-hidden": "true" }, icon("spark")), h("span", { class: "who" }, h("b", {}, "CEO-app"), h("small", {}, setup.sms_from)), install),
+      shelf, log, chips,
       h("form", { class: "compose", onsubmit: send }, h("div", { class: "field" }, input, button), meter))));
 
   function draw(letter) {
@@ -534,9 +542,20 @@ function makePhone(address) {
     drawTick(tick, letter.status);
     known.meta.replaceChildren(details, tick);
   }
+  function updateApp(pushes) {
+    const isOn = apps.has(address);
+    install.hidden = person.isFriend || person.has_left;
+    if (!install.disabled) install.replaceChildren(icon(isOn ? "close" : "app"), isOn ? say.remove : say.install);
+    const visible = isOn ? pushes.filter((letter) => letter.status !== "replaced" && !dismissed.has(letter.id)).slice(-SHELF_MAX).reverse() : [];
+    const shape = JSON.stringify(visible.map((letter) => letter.id));
+    if (shape === shelfShape) return;
+    shelfShape = shape;
+    shelf.replaceChildren(...visible.map((letter) => makePush(letter, update)));
+  }
   function update() {
     clock.textContent = time(now());
-    const all = lettersOf(address);
+    const all = lettersOf(address).filter((letter) => !isPush(letter));
+    updateApp(lettersOf(address).filter(isPush));
     const atEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 60;
     const fresh = all.filter((letter) => !drawn.has(letter.id));
     if (fresh.length) log.querySelector(".empty")?.remove();
@@ -562,6 +581,108 @@ function makePhone(address) {
   if (drafts.get(address)) input.value = drafts.get(address);
   typed();
   return { element, update, restart, show: () => { log.scrollTop = log.scrollHeight; if (!coarse()) input.focus({ preventScroll: true }); }, tick: () => (clock.textContent = time(now())), put: (text) => put(input, text) };
+}
+
+// --- the app on a phone -------------------------------------------------------------------------------------------
+// A client of the product's API like any other: it signs in with a code by SMS, registers the phone, and acts.
+
+const SHELF_MAX = 4, CODE_WAIT_MS = 20000;
+const dismissed = new Set(memory.get("dismissed", []));
+const known = (number) => memory.get(`app.${number}`, {});
+
+function dismiss(letter) {
+  dismissed.add(letter.id);
+  memory.set("dismissed", [...dismissed].slice(-200));
+}
+
+/** One request as the app; never with this browser's own cookies. Returns the body; throws with the server's words. */
+async function call(method, path, { body = null, headers = {}, fine = [] } = {}) {
+  const response = await fetch(path, {
+    method, credentials: "omit", body: body && JSON.stringify(body), headers: { "Accept-Language": setup.language, ...(body ? { "Content-Type": "application/json" } : {}), ...headers },
+  });
+  const found = await response.json().catch(() => ({}));
+  if (!response.ok && !fine.includes(response.status)) throw new Error(found.detail || say.refused);
+  keen(true);
+  return found;
+}
+
+const asApp = (number, method, path, body) => call(method, `/api/v1${path}`, { body, headers: { Authorization: `Bearer ${known(number).access}` } });
+
+async function signIn(number) {
+  const before = Math.max(0, ...lettersOf(number).map((letter) => letter.id));
+  const auth = "/_allauth/app/v1/auth/code";
+  const asked = await call("POST", `${auth}/request`, { body: { phone: number }, fine: [401] });
+  const until = Date.now() + CODE_WAIT_MS;
+  let code = null;
+  while (!code && Date.now() < until) {
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    keen(false);
+    code = lettersOf(number).filter((letter) => letter.id > before && incoming(letter) && !isPush(letter)).map((letter) => letter.body.match(/#(\d{6})\s*$/)?.[1]).find(Boolean);
+  }
+  const headers = { "X-Session-Token": asked.meta?.session_token || "" };
+  const done = code && await call("POST", `${auth}/confirm`, { body: { code }, headers });
+  if (!done?.meta?.access_token) throw new Error(say.not_installed);
+  return done.meta.access_token;
+}
+
+async function flipApp(number, button) {
+  const isOn = apps.has(number);
+  const name = owner(number).name;
+  button.disabled = true;
+  if (!isOn) button.textContent = say.installing;
+  try {
+    const done = await act("app", { number, on: !isOn });
+    if (done && !isOn) {
+      const access = await signIn(number);
+      const device = crypto.randomUUID?.() || ([1e7] + -1e3 + -4e3 + -8e3 + -1e11).replace(/[018]/g, (c) => (c ^ (crypto.getRandomValues(new Uint8Array(1))[0] & (15 >> (c / 4)))).toString(16));
+      memory.set(`app.${number}`, { access, device });
+      await asApp(number, "PUT", `/devices/${device}`, { token: done.token, platform: "android", app_version: "1.0", locale: LOCALE });
+      toast(fill(say.installed, { name }));
+    } else if (done) {
+      memory.set(`app.${number}`, {});
+      toast(say.removed);
+    }
+  } catch (error) {
+    if (!isOn) await act("app", { number, on: false });
+    toast(error.message, "bad");
+  } finally {
+    button.disabled = false;
+    keen(false);
+    devices.get(number)?.update();
+  }
+}
+
+/** The app tells that a push came in, as apps do. */
+function receipt(letter) {
+  const { access, device } = known(letter.address);
+  if (access) asApp(letter.address, "POST", `/inbox/${letter.push.notification}/received`, { device }).catch(() => {});
+}
+
+function makePush(letter, redraw) {
+  const { notification, item = "", link, actions = "" } = letter.push;
+  const gone = () => { dismiss(letter); redraw(); };
+  const may = async (work) => {
+    if (!known(letter.address).access) { toast(say.signed_out); return; }
+    try { await work(); } catch (error) { toast(error.message, "bad"); }
+  };
+  const press = (action) => may(async () => {
+    await asApp(letter.address, "POST", `/assignments/${item.split(":")[1]}/${action}`, action === "decline" ? { reason: "other" } : null);
+    status(say.done);
+    gone();
+  });
+  const text = h("p", { hidden: true });
+  const openIt = () => may(async () => {
+    const inbox = await asApp(letter.address, "GET", "/inbox?limit=100");
+    text.textContent = inbox.items.find((one) => one.id === notification)?.body || "";
+    text.hidden = false;
+    await asApp(letter.address, "POST", `/inbox/${notification}/read`);
+  });
+  return h("article", { class: "push", "data-testid": "push" },
+    h("header", {}, h("span", { class: "logo", "aria-hidden": "true" }, icon("spark")), "CEO-app", h("time", { datetime: letter.at }, time(letter.at)),
+      h("button", { type: "button", class: "icon", "aria-label": say.close, title: say.close, onclick: gone }, icon("close"))),
+    h("b", {}, letter.subject), h("code", { title: link }, link), text,
+    h("div", { class: "row" }, h("button", { type: "button", onclick: openIt }, say.open_push),
+      actions.split(",").filter((action) => say.actions[action]).map((action) => h("button", { type: "button", "data-testid": `push-${action}`, onclick: () => press(action) }, say.actions[action]))));
 }
 
 const coarse = () => matchMedia("(pointer: coarse)").matches;
@@ -1015,6 +1136,8 @@ function wire() {
   for (const button of document.querySelectorAll(".tabs button")) button.addEventListener("click", () => showTab(button.dataset.tab));
   for (const button of document.querySelectorAll("[data-hours]")) button.addEventListener("click", () => moveClock(Number(button.dataset.hours)));
   $("find").addEventListener("input", showPeople);
+  $("fcm-trouble").value = setup.fcm_trouble;
+  $("fcm-trouble").addEventListener("change", () => act("trouble", { kind: $("fcm-trouble").value }));
   $("menu").addEventListener("click", () => $("menu").setAttribute("aria-expanded", String($("top").classList.toggle("shown"))));
   $("language").addEventListener("submit", () => {
     $("language").elements.csrfmiddlewaretoken.value = csrf();
