@@ -46,7 +46,7 @@ def test_a_question_goes_round_by_hand(stack: Stack, page: Page, tmp_path: Path)
     phone = page.locator("[data-testid^='phone-']").first
     phone.get_by_test_id("sms-input").fill("VRAAG Waarom is de rekening van mijn broer deze maand zo hoog?")
     phone.get_by_test_id("sms-send").click()
-    expect(phone.get_by_test_id("sms-in").last).to_contain_text("Doorgestuurd", timeout=PATIENCE_MS)
+    expect(phone.get_by_test_id("sms-in").last).to_contain_text("Doorgegeven", timeout=PATIENCE_MS)
     receipt = phone.get_by_test_id("sms-in").last.inner_text()
     found = re.search(r"Q-\w+", receipt)
     assert found

@@ -1,12 +1,13 @@
 """What happens to questions earns credits: once, within caps, and taken back once when an answer did not help."""
 
-from rewards import earning, gifts, tasks
+from people.models import Person
+from rewards import earning, gifts, ledger, tasks
 from rewards.models import EarningRule, Fact, Transfer
 from tests.conftest import Cast, api, ask, code_of, later, offer_of, post, text, work
 from tests.rewards.conftest import Mall, available, earn, give, in_parallel_facts
 
 
-def earned(who: object) -> dict[str, int]:
+def earned(who: Person) -> dict[str, int]:
     return dict(Fact.objects.filter(person=who).values_list("kind", "credits"))
 
 
@@ -101,7 +102,7 @@ def test_a_leavers_balance_is_frozen_and_their_gifts_are_honoured(quiet_cast: Ca
     refused = None
     try:
         gifts.hand_out(alice, quiet_mall.coffee.pk, request_key="late")
-    except gifts.ledger.NotEnoughCredits as error:
+    except ledger.NotEnoughCredits as error:
         refused = error
     assert refused
     assert sell(quiet_mall.till, claim(gift["link"]), 500).status_code == 201

@@ -69,7 +69,12 @@ def server(committed: None) -> Iterator[Server]:
     web.shutdown()
     web.server_close()
     gate = threading.Barrier(CLIENTS)
-    for closing in [web.pool.submit(lambda: (gate.wait(), connections.close_all())) for _client in range(CLIENTS)]:
+
+    def close() -> None:
+        gate.wait()  # each of the pool's threads closes its own connection
+        connections.close_all()
+
+    for closing in [web.pool.submit(close) for _client in range(CLIENTS)]:
         closing.result()
     web.pool.shutdown()
     thread.join()
