@@ -101,8 +101,8 @@ class Stack:
         """Type an SMS on a pretend phone: the courier hands it in, again and again until it is taken."""
         self.sql(
             "INSERT INTO sandbox_letter (direction, channel, provider_id, address, other, subject, body, html, in_reply_to,"
-            " status_callback, status, copies, created_at, next_at, tries) VALUES ('from_person', 'sms', %s, %s,"
-            " '+3197005555555', '', %s, '', '', '', 'waiting', 1, now(), now(), 0)",
+            " status_callback, status, copies, created_at, next_at, tries, data) VALUES ('from_person', 'sms', %s, %s,"
+            " '+3197005555555', '', %s, '', '', '', 'waiting', 1, now(), now(), 0, '{}')",
             *(sid, number, body),
         )
 
