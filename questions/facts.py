@@ -15,11 +15,12 @@ def answered(question: Question, given: Answer, *, in_time: bool) -> None:
 
 def rated(question: Question, given: Answer, *, helped: bool) -> None:
     """The friend says that it helped, which pays the author alone; or not yet, and then the answer did not count."""
-    key = f"round:{given.round_id}"
+    is_reused = given.question_id != question.pk  # another question's: its own rating stands
+    key = question.subject_key if is_reused else f"round:{given.round_id}"
     if helped:
         earning.record(given.author, "helped", key, other=question.asker)
         return
-    for kind in ("answered", "answered_in_time"):
+    for kind in () if is_reused else ("answered", "answered_in_time"):
         earning.withdraw(given.author, kind, key)
 
 

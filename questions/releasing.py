@@ -32,8 +32,7 @@ def release(question: Question, given: Answer, at: datetime) -> None:
     rounds.resume(question, at)  # also for an answer that did not wait for the asker's reply: the pause counts
     question.mark_answered(after.first_reminder(now))
     record(question, "answered", actor=given.author, at=at, answer=str(given.pk), source=given.source)
-    kept = promise.settle(question, at)
-    facts.answered(question, given, in_time=kept)
+    facts.answered(question, given, in_time=promise.settle(question, at))
     routing.drop_clarification(question, now)
     item_codes.close(duty.item(question))
     settle(given.author, question.subject_key)

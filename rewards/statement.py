@@ -18,7 +18,7 @@ WITH lots AS (SELECT id, kind FROM rewards_account WHERE person_id = %(person)s 
        UNION ALL
        SELECT t.id, t.created_at, -t.amount, l.kind, t.reason, t.subject
        FROM rewards_transfer t JOIN lots l ON l.id = t.debit_id)
-SELECT id, created_at, amount, kind, reason, subject, balance FROM (
+SELECT id, created_at, amount, kind, reason, subject, balance::bigint FROM (
   SELECT *, sum(amount) OVER (ORDER BY id, amount) AS balance FROM moves) lines
 WHERE %(below)s::bigint IS NULL OR id < %(below)s
 ORDER BY id DESC, amount DESC LIMIT %(limit)s
@@ -42,7 +42,7 @@ def lines(person: Any, *, below: int | None = None, limit: int) -> list[Line]:
     """Newest first; a move between two lots of one's own is two lines."""
     with connection.cursor() as cursor:
         cursor.execute(LINES, {"person": person.pk, "below": below, "limit": limit})
-        return [Line(*row[:6], int(row[6])) for row in cursor.fetchall()]
+        return [Line(*row) for row in cursor.fetchall()]
 
 
 def as_csv(person: Any, limit: int) -> str:

@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 from django.core.servers.basehttp import ThreadedWSGIServer, WSGIRequestHandler
+from django.core.wsgi import get_wsgi_application
 from django.db import connections, transaction
 
 from backend import clock
-from backend.wsgi import application
 from people.models import AccessToken, Person
 from rewards import gifts, ledger, redemption, tasks
 from rewards.models import Account, Allowance, Gift, Hold, Redemption, Transfer
@@ -57,11 +57,17 @@ class _Web(ThreadedWSGIServer):
         self.pool.submit(self.process_request_thread, request, client_address)
 
 
+def _close(gate: threading.Barrier) -> None:
+    """Each thread its own connections: the gate sees to it that every thread comes by."""
+    gate.wait()
+    connections.close_all()
+
+
 @pytest.fixture
 def server(committed: None) -> Iterator[Server]:
     """The product's WSGI application behind a socket."""
     web = _Web(("127.0.0.1", 0), _Quiet)
-    web.set_app(application)
+    web.set_app(get_wsgi_application())  # not backend.wsgi's: that one watches the other processes, too
     web.pool = ThreadPoolExecutor(CLIENTS)
     thread = threading.Thread(target=web.serve_forever, daemon=True)
     thread.start()
@@ -69,12 +75,7 @@ def server(committed: None) -> Iterator[Server]:
     web.shutdown()
     web.server_close()
     gate = threading.Barrier(CLIENTS)
-
-    def close() -> None:
-        gate.wait()  # each of the pool's threads closes its own connection
-        connections.close_all()
-
-    for closing in [web.pool.submit(close) for _client in range(CLIENTS)]:
+    for closing in [web.pool.submit(_close, gate) for _client in range(CLIENTS)]:
         closing.result()
     web.pool.shutdown()
     thread.join()
