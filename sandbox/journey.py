@@ -3,6 +3,7 @@
 Nothing here calls the product's functions: people text, mail, open pages and use the API, and read what arrives.
 """
 
+import io
 import json
 import re
 import textwrap
@@ -14,11 +15,13 @@ from typing import Any
 
 import requests
 from django.conf import settings
+from django.core.management import call_command
 
 from notifications.models import ItemCode
 from people.models import Person
 from questions import words
 from questions.models import Assignment, Question
+from rewards.models import Shop, ShopKey
 from sandbox import acting
 from sandbox.models import Letter
 
@@ -41,12 +44,13 @@ class Journey:
         self.seen: dict[str, int] = {}
 
     def play(self) -> None:
-        """By SMS, answered by mail, read by the friend; a vague one over the duty desk; one by the API."""
+        """By SMS, answered by mail, read by the friend; a vague one over the duty desk; one by the API; and a gift."""
         self.say("\nOne question's journey\n" + "─" * WIDTH)
         self.say("(each line happened just now, through the real SMS, mail, web and API entrances)\n")
         self._by_sms()
         self._over_the_desk()
         self._by_api()
+        self._a_gift()
         self.say("─" * WIDTH)
 
     # --- asked by SMS, answered by mail, read on the friend's page ---------------------------------------------------
@@ -203,6 +207,54 @@ class Journey:
             raise StepFailed(f"{method} {path} answered {response.status_code}: {response.text}")
         found: dict[str, Any] = response.json()
         return found
+
+    # --- a gift: given by SMS, claimed on a page, redeemed at a shop's till -----------------------------------------------
+
+    def _a_gift(self) -> None:
+        gift = LINES["gift"]
+        giver = Person.objects.get(employee_number=gift["giver"])
+        phone = str(giver.mobile)
+        for said, heard in (("SALDO", ""), (gift["give_sms"], "?")):
+            self._tell(f"{giver.first_name} texts", said)
+            acting.text(phone, said)
+            answer = self._letter(phone, "sms", heard)
+            self._tell(f"{giver.first_name}'s phone", answer.body)
+        digits = re.search(r"\b(\d{4})\b", answer.body)
+        if not digits:
+            raise StepFailed("the message holds no digits to confirm with")
+        acting.text(phone, f"GEEF {digits.group(1)}")
+        share = self._letter(phone, "sms", "/g/")
+        self._tell(f"{giver.first_name} confirms and gets a link to send on", share.body)
+        code = self._claim(share.body)
+        self._at_the_till(code, gift["cents"])
+        books = io.StringIO()
+        call_command("ledger_check", stdout=books)
+        self._tell("manage.py ledger_check", books.getvalue())
+
+    def _claim(self, sms: str) -> str:
+        found = re.search(r"https?://\S+/g/\S+", sms)
+        if not found:
+            raise StepFailed("the giver's SMS holds no link")
+        opened = requests.get(found.group(0), timeout=10)
+        if opened.status_code != 200 or 'id="code"' in opened.text:
+            raise StepFailed("opening the link must show the gift and claim nothing")
+        page = requests.post(found.group(0), data={"action": "claim"}, timeout=10)
+        code = re.search(r'id="code"[^>]*>([^<]+)<', page.text)
+        if not code:
+            raise StepFailed(f"claiming answered {page.status_code} without a code")
+        self._tell("The friend opens the link and presses", "Yes, I want this")
+        self._tell("The page shows, to scan or to type", code.group(1).strip())
+        return code.group(1).strip()
+
+    def _at_the_till(self, code: str, cents: int) -> None:
+        shop = Shop.objects.get(name=LINES["gift"]["shop"])
+        key = ShopKey.issue(shop, label="journey")
+        sale = {"code": code.lower(), "amount_cents": cents, "receipt": f"bon-{uuid.uuid4().hex[:8]}"}
+        done = self._api("POST", "/till/sales", key, sale)
+        again = self._api("POST", "/till/sales", key, sale)
+        if again != done or done["captured_cents"] != cents:
+            raise StepFailed("the same receipt must be booked once")
+        self._tell(f"{shop.name}'s till: POST /api/v1/till/sales", f"201 {done['state']} € {cents / 100:.2f}, sent twice")
 
     # --- looking and telling -----------------------------------------------------------------------------------------
 
