@@ -72,7 +72,7 @@ def balance(person: Person, wallet: Wallet) -> str:
     if wallet.next_expiry:
         text += " " + _("%(count)s of them until %(day)s.") % {
             "count": wallet.next_expiry_credits,
-            "day": date_format(days.day_of(wallet.next_expiry - timedelta(microseconds=1), person.zone), "j M"),
+            "day": date_format(days.day_of(wallet.next_expiry - timedelta(microseconds=1), person.zone), "j F"),
         }
     if wallet.held:
         text += " " + _("%(held)s are set aside for gifts.") % values
