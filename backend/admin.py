@@ -18,7 +18,8 @@ from people.models import Person
 from questions import reports
 from questions.admin import standing
 from questions.models import AskedGroup, Calendar, DutyShift, Question, Topic
-from rewards.models import Campaign, EarningRule, Gift, LateConflict, Offer, Shop
+from rewards.models import Campaign, DiscountRule, EarningRule, Gift, LateConflict, Offer, Shop
+from rewards.reports_api import may_read
 
 # Roles and contact points come from HR: the libraries' own groups and addresses are not used.
 admin.site.unregister([Group, EmailAddress])
@@ -42,6 +43,7 @@ MENU = (
     (Gift, _("Under review"), "policy", "?frozen_at__isempty=0"),
     (LateConflict, _("Offline conflicts"), "sync_problem", ""),
     (EarningRule, _("Earning rules"), "rule", ""),
+    (DiscountRule, _("Discount rules"), "percent", ""),
     (Notification, _("Nobody reached"), "notifications_off", "?state__exact=exhausted"),
     (Delivery, _("Deliveries"), "outgoing_mail", ""),
     (ChannelTrouble, _("Trouble with a provider"), "warning", ""),
@@ -64,7 +66,15 @@ def menu(request: HttpRequest) -> list[dict[str, Any]]:
         if admin.site.is_registered(model)
     ]
     start = {"title": _("Start"), "icon": "home", "link": reverse("admin:index"), "active": here == reverse("admin:index")}
-    return [{"items": [start, *items]}]
+    return [{"items": [start, *items, *_reports(request)]}]
+
+
+def _reports(request: HttpRequest) -> list[dict[str, Any]]:
+    """A page without rows of its own, for those who may read it."""
+    if not may_read(request.user):
+        return []
+    link = reverse("reports")
+    return [{"title": _("Reports"), "icon": "summarize", "link": link, "active": request.path == link}]
 
 
 def _is_here(here: str, path: str, query: str) -> bool:

@@ -20,6 +20,7 @@ from questions.desk_api import router as desk_router
 from questions.knowledge_api import router as knowledge_router
 from questions.skills_api import router as skills_router
 from rewards.api import router as rewards_router
+from rewards.reports_api import router as reports_router
 from rewards.till_api import router as till_router
 
 VERSION = "1.1.0"
@@ -54,6 +55,7 @@ api.add_router("", skills_router)
 api.add_router("", knowledge_router)
 api.add_router("", rewards_router)
 api.add_router("", till_router)
+api.add_router("", reports_router)
 api.add_router("", notifications_router)
 api.add_router("", devices_router)
 api.add_router("", health.router)

@@ -10,7 +10,7 @@ from django.views.generic import RedirectView
 from backend.api import api
 from notifications import views as notification_views
 from questions import views as question_views
-from rewards import till_page
+from rewards import report_page, till_page
 from rewards import views as reward_views
 
 
@@ -25,6 +25,7 @@ urlpatterns = [
     path("_allauth/", include("allauth.headless.urls")),
     path("accounts/", include("people.urls")),
     path("admin/login/", RedirectView.as_view(pattern_name="account_request_login_code", query_string=True)),
+    path("admin/rewards/reports/", admin.site.admin_view(report_page.report_page), name="reports"),
     path("admin/", admin.site.urls),
     re_path(r"^q/(?P<friend_key>[\w-]{16,32})$", question_views.friend_page, name="friend_page"),
     re_path(r"^g/(?P<secret>[\w-]{16,32})$", reward_views.gift_page, name="gift_page"),

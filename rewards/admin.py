@@ -26,6 +26,7 @@ from rewards.models import (
     Account,
     Allowance,
     Campaign,
+    DiscountRule,
     EarningRule,
     Gift,
     LateConflict,
@@ -127,6 +128,13 @@ class EarningRuleAdmin(ModelAdmin):
 @admin.register(Allowance)
 class AllowanceAdmin(ModelAdmin):
     list_display = ("starts_on", "credits")
+
+
+@admin.register(DiscountRule)
+class DiscountRuleAdmin(ModelAdmin):
+    """A new year's rule is a new row: what an earlier year was held against stays."""
+
+    list_display = ("valid_from", "percentage", "yearly_cap_cents")
 
 
 @admin.register(Gift)

@@ -166,22 +166,22 @@ def cancel(giver: Person, gift_id: UUID) -> Gift:
 
 
 def _undo(gift: Gift, at: datetime, *, renew: bool) -> None:
-    """Credits, counts and value go back where they came from."""
+    """Credits, counts and value go back where they came from; `renew` when its time was over."""
     ledger.give_back(ledger.holds_of(gift.subject), at=at, renew=renew)
     limits.give_back(list(_one_by_one(gift.offer, gift.giver)))
-    return_value(gift)
+    return_value(gift, reason=Reason.LAPSED if renew else Reason.RETURNED)
 
 
-def return_value(gift: Gift) -> None:
+def return_value(gift: Gift, *, reason: str = Reason.RETURNED) -> None:
     """What the gift still holds goes back to its campaign's budget. Called with the gift locked."""
     account = Account.objects.select_for_update(no_key=True).get(pk=gift.account_id)
     if account.available:
-        number = Transfer.objects.filter(debit=account, reason=Reason.RETURNED).count() + 1
+        number = Transfer.objects.filter(debit=account, reason__in=(Reason.RETURNED, Reason.LAPSED)).count() + 1
         ledger.move(
             account,
             gift.offer.campaign.budget,
             account.available,
-            reason=Reason.RETURNED,
+            reason=reason,
             subject=gift.subject,
             key=f"{gift.subject}:returned:{number}",
         )
@@ -223,10 +223,15 @@ def claim(gift_id: UUID, *, recipient: str = "") -> Gift:
     return gift
 
 
+def short(recipient: bytes) -> str:
+    """How a recipient stands in the scope of a counter."""
+    return recipient.hex()[:32]
+
+
 def _of_recipient(offer: Offer, giver: Person, digest: bytes) -> dict[str, int | None]:
     both = {
-        f"offer:{offer.pk}:to:{digest.hex()[:32]}": offer.per_recipient_max,
-        f"offer:{offer.pk}:pair:{giver.pk}:{digest.hex()[:32]}": offer.per_pair_max,
+        f"offer:{offer.pk}:to:{short(digest)}": offer.per_recipient_max,
+        f"offer:{offer.pk}:pair:{giver.pk}:{short(digest)}": offer.per_pair_max,
     }
     return {scope: limit for scope, limit in both.items() if limit is not None}
 
@@ -304,6 +309,6 @@ def expire(gift_id: UUID) -> bool:
         _undo(gift, at, renew=True)
         return True
     if Account.objects.filter(pk=gift.account_id, held=0).exists() and gift.mark_lapsed(at):
-        return_value(gift)
+        return_value(gift, reason=Reason.LAPSED)
         return True
     return False

@@ -142,6 +142,7 @@ def _reserve(shop: Shop, gift: Gift, sale: Sale, at: datetime, *, sold_at: datet
         gift=gift,
         receipt=sale.receipt,
         amount_cents=sale.amount_cents,
+        basket_cents=sale.basket_cents,
         created_at=at,
         expires_at=at + RESERVED_FOR,
         is_late=sold_at is not None,

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from celery import shared_task
 
-from rewards import checks, earning, gifts, ledger, limits, redemption
+from rewards import checks, earning, erasure, gifts, ledger, limits, redemption
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +44,8 @@ def run_due() -> None:
 
 @shared_task
 def check_ledger() -> None:
-    """Nightly, with the purge of old counters. What is wrong with the books stands in the log, a line a rule."""
+    """Nightly, with the purge of old counters and of what was kept of friends. What is wrong with the books stands in the log, a line a rule."""
     for line in checks.violations():
         log.error("ledger: %s", line)
     limits.purge()
+    erasure.purge()

@@ -3,6 +3,7 @@
 from rewards.models.books import FUNDING, ISSUED, LAPSED, SPENT, Account, Counter, Hold, Transfer
 from rewards.models.catalogue import Campaign, Offer, Shop, ShopKey
 from rewards.models.earning import Allowance, EarningRule, Fact, Kudos, PendingByText
+from rewards.models.discount_rules import DiscountRule
 from rewards.models.gifts import Gift, LateConflict, Redemption
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "Allowance",
     "Campaign",
     "Counter",
+    "DiscountRule",
     "EarningRule",
     "Fact",
     "Gift",

@@ -131,7 +131,7 @@ class Transfer(models.Model):
         RENEWED = "renewed"  # credits of an unclaimed gift whose lot had lapsed live once more
         LAPSED = "lapsed"
         FUNDED = "funded"
-        RETURNED = "returned"  # value of a gift that is over goes back to its budget
+        RETURNED = "returned"  # value of a gift that is over goes back to its budget, without its time having run out
         REDEEMED = "redeemed"
         REFUNDED = "refunded"
         CORRECTION = "correction"

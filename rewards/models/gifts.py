@@ -68,6 +68,12 @@ class Gift(models.Model):
             models.Index(
                 fields=["ends_at"], condition=Q(state__in=["handed_out", "claimed", "part_redeemed"]), name="gift_ends"
             ),
+            models.Index(  # empties itself: what was erased is not in it any more
+                fields=["ends_at"],
+                condition=~Q(state__in=["handed_out", "claimed", "part_redeemed"])
+                & (~Q(note="") | Q(recipient_digest__isnull=False)),
+                name="gift_to_erase",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -117,6 +123,7 @@ class Redemption(models.Model):
     receipt = models.CharField(max_length=60)
     state = models.CharField(max_length=8, choices=State, default=State.RESERVED)
     amount_cents = models.PositiveIntegerField()
+    basket_cents = models.PositiveIntegerField(null=True)  # what the till said that the basket costs
     captured_cents = models.PositiveIntegerField(default=0)
     refunded_cents = models.PositiveIntegerField(default=0)
     is_late = models.BooleanField(default=False)  # sold while the till was offline, told afterwards
