@@ -48,7 +48,7 @@ def _chunks(sql: str, parameters: Mapping[str, Any]) -> Iterator[list[Row]]:
 
 # --- a campaign ------------------------------------------------------------------------------------------------------
 
-# Each move of a gift's value (and the credits paid for it), in the giver's department at hand-out and the week it was booked.
+# Each move of a gift's value (and the credits paid for it), by the giver's department at hand-out and the week of booking.
 CAMPAIGN = """
 WITH moves AS (
   SELECT g.team_id, t.created_at, t.reason, t.unit, t.amount, 1 AS sign
@@ -135,9 +135,7 @@ def employee_discounts(year: int, language: str) -> Report:
     rule = DiscountRule.objects.filter(valid_from__lte=date(year, 1, 1)).first()
     if rule is None:
         raise Invalid(_("There is no discount rule for this year."))
-    rows = _read(
-        DISCOUNTS, {"first": first, "end": end, "percentage": rule.percentage, "cap": rule.yearly_cap_cents}
-    )
+    rows = _read(DISCOUNTS, {"first": first, "end": end, "percentage": rule.percentage, "cap": rule.yearly_cap_cents})
     told = _("%(year)s: %(percentage)s %% of the price, at most %(cents)s cents a person and year; valid from %(day)s.") % {
         "year": year,
         "percentage": rule.percentage,

@@ -44,7 +44,7 @@ def run_due() -> None:
 
 @shared_task
 def check_ledger() -> None:
-    """Nightly, with the purge of old counters and of what was kept of friends. What is wrong with the books stands in the log, a line a rule."""
+    """Nightly, with the purges. What is wrong with the books stands in the log, a line a rule."""
     for line in checks.violations():
         log.error("ledger: %s", line)
     limits.purge()

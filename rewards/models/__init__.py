@@ -2,8 +2,8 @@
 
 from rewards.models.books import FUNDING, ISSUED, LAPSED, SPENT, Account, Counter, Hold, Transfer
 from rewards.models.catalogue import Campaign, Offer, Shop, ShopKey
-from rewards.models.earning import Allowance, EarningRule, Fact, Kudos, PendingByText
 from rewards.models.discount_rules import DiscountRule
+from rewards.models.earning import Allowance, EarningRule, Fact, Kudos, PendingByText
 from rewards.models.gifts import Gift, LateConflict, Redemption
 
 __all__ = [

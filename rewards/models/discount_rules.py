@@ -19,9 +19,7 @@ class DiscountRule(models.Model):
         ordering: ClassVar = ["-valid_from"]
         constraints: ClassVar = [
             models.CheckConstraint(condition=Q(percentage__gte=1, percentage__lte=100), name="discount_rule_percentage"),
-            models.CheckConstraint(
-                condition=Q(valid_from__month=1, valid_from__day=1), name="discount_rule_from_january"
-            ),
+            models.CheckConstraint(condition=Q(valid_from__month=1, valid_from__day=1), name="discount_rule_from_january"),
         ]
 
     def __str__(self) -> str:

@@ -13,6 +13,8 @@ from tests.rewards.conftest import Mall, claim, earn, give, make_offer, sell
 
 STEPS = 90
 FRIENDS = ("oom@elders.example", "06 12345678", "tante@elders.example")
+# What is sold on a voucher, in cents, and by which times the basket is more; 0: the till does not say.
+SALES = {"koffie": (180, (0, 3)), "fiets": (85_000, (4, 10)), "korting": (650, (2, 6, 0))}
 
 
 class Life:
@@ -20,7 +22,7 @@ class Life:
 
     def __init__(self, cast: Cast, mall: Mall) -> None:
         self.draw = random.Random(4)  # noqa: S311 — a script, not a secret
-        self.mall, self.links, self.codes = mall, list[dict[str, Any]](), list[str]()
+        self.mall, self.links, self.codes = mall, list[dict[str, Any]](), list[tuple[str, str]]()
         self.givers = self._people(cast)
         discount = {"kind": Offer.Kind.PERCENTAGE, "percentage": 30, "value_cents": 90_000, "per_recipient_max": 90}
         self.offers = [
@@ -61,21 +63,25 @@ class Life:
         if self.links:
             gift = self.links.pop(self.draw.randrange(len(self.links)))
             if Gift.objects.get(pk=gift["id"]).state == "handed_out":
-                self.codes.append(claim(gift["link"], recipient=self.draw.choice(FRIENDS)))
+                code = claim(gift["link"], recipient=self.draw.choice(FRIENDS))
+                self.codes.append((code, Gift.objects.get(pk=gift["id"]).offer.slug))
 
     def sell(self) -> None:
+        """Of what was claimed lately; the till refuses some of it."""
         if self.codes:
-            cents = self.draw.choice((90, 250, 500, 45_000))
-            basket = self.draw.choice((cents * 2, cents * 4, cents * 10, None))
-            body = {"basket_cents": basket} if basket else {}
-            sell(self.mall.till, self.draw.choice(self.codes), cents, f"r-{self.number}", **body)
+            code, slug = self.codes[-self.draw.randrange(1, min(3, len(self.codes)) + 1)]
+            cents, shares = SALES[slug]
+            basket = self.draw.choice(shares) * cents
+            sell(self.mall.till, code, cents, f"r-{self.number}", **({"basket_cents": basket} if basket else {}))
 
     def refund(self) -> None:
         sold = list(Redemption.objects.filter(state="captured").order_by("pk"))
         if sold:
             one = self.draw.choice(sold)
             cents = max(1, one.captured_cents // self.draw.choice((1, 3)))
-            post(self.mall.till, f"/till/redemptions/{one.pk}/refund", {"amount_cents": cents}, key=f"back-{self.number:04}")
+            post(
+                self.mall.till, f"/till/redemptions/{one.pk}/refund", {"amount_cents": cents}, key=f"back-{self.number:04}"
+            )
 
     def cancel(self) -> None:
         if self.links:
