@@ -89,7 +89,7 @@ def purge() -> int:
     before = days.day_of(at) - timedelta(days=gifts.CLAIM_WINDOW_DAYS + KEPT_DAYS)
     with connection.cursor() as cursor:
         cursor.execute(COUNTED, {"before": before})
-        return gone + cursor.rowcount
+        return gone + int(cursor.rowcount)
 
 
 def _forget_old(before: datetime) -> int:

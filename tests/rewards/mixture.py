@@ -47,12 +47,19 @@ class Life:
         for _step in range(STEPS):
             self.number += 1
             self.draw.choice(acts)()
+        self.one_big_discount()
         clock.move(timedelta(days=45))
         tasks.sweep()
         for _last in range(4):  # some are held when it ends
             self.number += 1
             self.hand_out()
             self.claim()
+
+    def one_big_discount(self) -> None:
+        """20 % of this basket are € 680: more than the yearly cap."""
+        gift = give(self.givers[0], self.offers[1], "gift-big")
+        code = claim(gift["link"], recipient=FRIENDS[0])
+        assert sell(self.mall.till, code, 85_000, "r-big", basket_cents=340_000).status_code == 201
 
     def hand_out(self) -> None:
         giver = self.draw.choice(self.givers)
@@ -72,7 +79,7 @@ class Life:
             code, slug = self.codes[-self.draw.randrange(1, min(3, len(self.codes)) + 1)]
             cents, shares = SALES[slug]
             basket = self.draw.choice(shares) * cents
-            sell(self.mall.till, code, cents, f"r-{self.number}", **({"basket_cents": basket} if basket else {}))
+            sell(self.mall.till, code, cents, f"r-{self.number}", basket_cents=basket or None)
 
     def refund(self) -> None:
         sold = list(Redemption.objects.filter(state="captured").order_by("pk"))
