@@ -19,6 +19,7 @@ from questions.api import router as questions_router
 from questions.desk_api import router as desk_router
 from questions.knowledge_api import router as knowledge_router
 from questions.skills_api import router as skills_router
+from questions.directory_api import router as directory_router
 from rewards.api import router as rewards_router
 from rewards.reports_api import router as reports_router
 from rewards.till_api import router as till_router
@@ -53,6 +54,7 @@ api.add_router("", questions_router)
 api.add_router("", desk_router)
 api.add_router("", skills_router)
 api.add_router("", knowledge_router)
+api.add_router("", directory_router)
 api.add_router("", rewards_router)
 api.add_router("", till_router)
 api.add_router("", reports_router)

@@ -43,6 +43,7 @@ class PersonAdmin(ModelAdmin):
     list_select_related = ("team",)
     search_fields = ("name", "employee_number", "email", "mobile")
     exclude = ("password", "last_login")
+    readonly_fields = ("shows_contact", "shows_badges")  # theirs to choose
     inlines = (WorkingHoursInline, AbsenceInline)
     list_per_page = 50
 

@@ -12,7 +12,7 @@ from backend.errors import Invalid
 from backend.manners import IdempotencyKey, Schema, problems
 from people import absences, signin
 from people.models import AccessToken, Person, check_time_zone
-from people.schemas import AbsenceEndIn, AbsenceIn, AbsenceOut, Me, MeIn
+from people.schemas import AbsenceEndIn, AbsenceIn, AbsenceOut, Me, MeIn, OPT_INS
 
 router = Router(tags=["me"])
 AbsenceId = Annotated[int, Path(..., ge=1, le=2**53)]
@@ -28,7 +28,7 @@ def get_me(request: HttpRequest) -> Any:
     return Me.of(_me(request))
 
 
-@router.patch("/me", response={200: Me, **problems()}, operation_id="update_me", summary="Change my language or zone")
+@router.patch("/me", response={200: Me, **problems()}, operation_id="update_me", summary="Change what is mine to choose")
 def update_me(request: HttpRequest, body: MeIn) -> Any:
     """Everything else comes from HR."""
     person = _me(request)
@@ -39,7 +39,10 @@ def update_me(request: HttpRequest, body: MeIn) -> Any:
             raise Invalid(_("%(zone)s is not an IANA time zone.") % {"zone": body.time_zone}) from error
     person.language = body.language or person.language
     person.time_zone = body.time_zone or person.time_zone
-    person.save(update_fields=["language", "time_zone"])
+    for name in OPT_INS:
+        chosen = getattr(body, name)
+        setattr(person, name, getattr(person, name) if chosen is None else chosen)
+    person.save(update_fields=["language", "time_zone", *OPT_INS])
     return Me.of(person)
 
 

@@ -79,6 +79,9 @@ class Person(AbstractBaseUser):
     joined_on = models.DateField(null=True, blank=True)
     left_on = models.DateField(null=True, blank=True)
     gone_at = models.DateTimeField(null=True, blank=True, editable=False)  # when their access and their work ended
+    # What colleagues see of me beside name, team and topics: nothing unless I say so myself.
+    shows_contact = models.BooleanField(default=False)
+    shows_badges = models.BooleanField(default=False)
 
     objects: ClassVar[PersonManager] = PersonManager()
 
@@ -95,6 +98,7 @@ class Person(AbstractBaseUser):
             models.CheckConstraint(condition=Q(roles__contained_by=Role.values), name="person_roles"),
             models.CheckConstraint(condition=Q(language__in=Language.values), name="person_language"),
         ]
+        indexes: ClassVar = [models.Index(Lower("name"), "id", name="person_by_name")]
 
     def __str__(self) -> str:
         return self.name

@@ -10,6 +10,9 @@ from backend.manners import Schema
 from people.models import Absence, Person
 
 
+OPT_INS = ("shows_contact", "shows_badges")
+
+
 class Me(Schema):
     """The person who is signed in."""
 
@@ -24,10 +27,12 @@ class Me(Schema):
     roles: list[str] = Field(
         description="employee, expert, duty_desk, topic_lead, programme_manager, administrator. May grow."
     )
+    shows_contact: bool = Field(description="Colleagues see my mail address and number in the directory.")
+    shows_badges: bool = Field(description="My team sees my badges.")
 
     @classmethod
     def of(cls, person: Person) -> "Me":
-        names = ("employee_number", "name", "email", "mobile", "language", "time_zone", "roles")
+        names = ("employee_number", "name", "email", "mobile", "language", "time_zone", "roles", *OPT_INS)
         fields = {name: getattr(person, name) for name in names}
         return cls(id=person.pk, team=person.team.name if person.team else None, **fields)
 
@@ -37,6 +42,8 @@ class MeIn(Schema):
 
     language: Literal["nl", "en"] | None = None
     time_zone: Annotated[str, StringConstraints(max_length=40)] | None = Field(None, description="IANA name.")
+    shows_contact: bool | None = Field(None, description="Show colleagues my mail address and number.")
+    shows_badges: bool | None = Field(None, description="Show my team my badges.")
 
 
 class AbsenceIn(Schema):
