@@ -25,6 +25,7 @@ from rewards import gifts, ledger, words
 from rewards.models import (
     Account,
     Allowance,
+    BadgeRule,
     Campaign,
     DiscountRule,
     EarningRule,
@@ -123,6 +124,16 @@ class OfferAdmin(ModelAdmin):
 @admin.register(EarningRule)
 class EarningRuleAdmin(ModelAdmin):
     list_display = ("kind", "name_nl", "credits", "per_day_max", "per_month_max", "per_pair_month_max", "is_active")
+
+
+@admin.register(BadgeRule)
+class BadgeRuleAdmin(ModelAdmin):
+    list_display = ("slug", "name_nl", "kind", "count", "is_active")
+    list_filter = ("kind", "is_active")
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Switched off, not deleted: people have it."""
+        return False
 
 
 @admin.register(Allowance)

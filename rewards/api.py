@@ -10,10 +10,11 @@ from ninja import Router
 from backend import clock, idempotency
 from backend.errors import NotFound
 from backend.manners import BadRequest, Cursor, IdempotencyKey, Limit, Page, Schema, page, problems
+from people.by_name import page_by_name
 from people.models import Person
-from rewards import gifts, kudos, ledger, statement
+from rewards import badges, gifts, kudos, ledger, statement
 from rewards.models import Gift, Kudos
-from rewards.schemas import GiftOut, GiveIn, KudosOut, OfferOut, SharedGiftOut, StatementLine, ThankIn, WalletOut
+from rewards.schemas import BadgeOut, GiftOut, GiveIn, KudosOut, OfferOut, SharedGiftOut, StatementLine, TeamMateOut, ThankIn, WalletOut
 
 router = Router(tags=["rewards"])
 CSV_LINES = 10_000
@@ -162,3 +163,24 @@ def list_given(request: HttpRequest, cursor: Cursor, limit: Limit) -> Any:
     """Newest first."""
     rows = Kudos.objects.filter(giver=_me(request)).select_related("giver", "receiver")
     return page(rows, cursor=cursor, limit=limit, time_field="created_at", show=KudosOut.of)
+
+
+@router.get("/badges", response={200: list[BadgeOut], **problems()}, operation_id="list_badges", summary="My badges")
+def list_badges(request: HttpRequest) -> Any:
+    """Mine and those I can still get, with how far I am."""
+    me = _me(request)
+    return [BadgeOut.of(row, me.language) for row in badges.mine(me)]
+
+
+@router.get(
+    "/team/badges",
+    response={200: Page[TeamMateOut], **problems()},
+    operation_id="list_team_badges",
+    summary="Badges of my team",
+)
+def list_team_badges(request: HttpRequest, cursor: Cursor, limit: Limit) -> Any:
+    """Only of those who chose to show them (`shows_badges` of `PATCH /me`), by name. There is no ranking."""
+    me = _me(request)
+    return page_by_name(
+        badges.team_of(me), cursor=cursor, limit=limit, show=lambda person: TeamMateOut.of(person, me.language)
+    )

@@ -11,7 +11,7 @@ from django.db import transaction
 
 from backend import clock
 from people.models import Person
-from rewards import days, ledger, limits
+from rewards import badges, days, ledger, limits
 from rewards.models import ISSUED, Account, Allowance, EarningRule, Fact, Transfer
 
 log = logging.getLogger(__name__)
@@ -34,6 +34,8 @@ def record(person: Person, kind: str, key: str, *, other: Person | None = None) 
     if rule and person.is_active and _pay(person, rule, fact, at):
         Fact.objects.filter(pk=fact.pk).update(credits=rule.credits)
         fact.credits = rule.credits
+    if fresh:
+        badges.award(person, kind)
     return fact
 
 

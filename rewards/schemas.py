@@ -7,7 +7,8 @@ from uuid import UUID
 from pydantic import AfterValidator, Field, StringConstraints
 
 from backend.manners import Schema, printable
-from rewards import ledger, sharing, words
+from people.models import Person
+from rewards import badges, ledger, sharing, words
 from rewards.models import Gift, Kudos, Offer
 
 GiftNote = Annotated[
@@ -152,6 +153,42 @@ class ThankIn(Schema):
     colleague_id: UUID
     note: KudosNote = Field(description="What for.")
     credits: int = Field(0, ge=0, le=100_000, description="Of my allowance; a quarter of it a month at most.")
+
+
+class BadgeOut(Schema):
+    """A badge, mine or one that I can still get."""
+
+    slug: str = Field(description="Stable short name.", max_length=40)
+    name: str = Field(description="In my language.", max_length=80)
+    kind: str = Field(description="Of the facts that count: answered, helped, kudos, … May grow.", max_length=40)
+    count: int = Field(description="How many it takes.", ge=1)
+    have: int = Field(description="How many I have. Only I see this.", ge=0)
+    awarded_at: datetime | None = Field(description="UTC; null when it is not mine yet.")
+
+    @classmethod
+    def of(cls, row: badges.Progress, language: str) -> "BadgeOut":
+        name = row.name_en if language == "en" else row.name_nl
+        same = {field: getattr(row, field) for field in ("slug", "kind", "count", "have", "awarded_at")}
+        return cls(name=name, **same)
+
+
+class BadgeBrief(Schema):
+    slug: str = Field(max_length=40)
+    name: str = Field(description="In my language.", max_length=80)
+
+
+class TeamMateOut(Schema):
+    """A colleague of my team who chose to show badges."""
+
+    id: UUID
+    name: str = Field(max_length=120)
+    badges: list[BadgeBrief]
+
+    @classmethod
+    def of(cls, person: Person, language: str) -> "TeamMateOut":
+        shown = [row.rule for row in person.shown_badges]  # type: ignore[attr-defined]  # prefetched by badges.team_of
+        briefs = [BadgeBrief(slug=rule.slug, name=rule.name(language)) for rule in shown]
+        return cls(id=person.pk, name=person.name, badges=briefs)
 
 
 class KudosOut(Schema):

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from celery import shared_task
 
-from rewards import checks, earning, erasure, gifts, ledger, limits, redemption
+from rewards import badges, checks, earning, erasure, gifts, ledger, limits, redemption
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +40,12 @@ def sweep() -> int:
 @shared_task
 def run_due() -> None:
     sweep()
+
+
+@shared_task
+def award_badges() -> None:
+    """Hourly: what facts that came at once, or a rule that is new, left to be awarded."""
+    _each(badges.missing(BATCH), badges.award_missing)
 
 
 @shared_task

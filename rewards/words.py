@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from people.models import Person
 from rewards import days
 from rewards.ledger import Wallet
-from rewards.models import Gift, Kudos, Offer
+from rewards.models import BadgeRule, Gift, Kudos, Offer
 
 
 def money(cents: int, language: str) -> str:
@@ -58,6 +58,12 @@ def thanked(made: Kudos) -> dict[str, Any]:
         if made.credits:
             body = _("%(name)s thanks you, with %(credits)s credits: %(note)s") % values
         return {"title": title, "body": body, "sms": body}
+
+
+def badge_awarded(rule: BadgeRule, language: str) -> dict[str, Any]:
+    with translation.override(language):
+        line = _("You earned a badge: %(name)s.") % {"name": rule.name(language)}
+        return {"title": line, "body": line, "sms": line}
 
 
 def balance(person: Person, wallet: Wallet) -> str:

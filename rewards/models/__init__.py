@@ -1,5 +1,6 @@
 """The tables of rewards, by duty."""
 
+from rewards.models.badges import Badge, BadgeRule
 from rewards.models.books import FUNDING, ISSUED, LAPSED, SPENT, Account, Counter, Hold, Transfer
 from rewards.models.catalogue import Campaign, Offer, Shop, ShopKey
 from rewards.models.discount_rules import DiscountRule
@@ -13,6 +14,8 @@ __all__ = [
     "SPENT",
     "Account",
     "Allowance",
+    "Badge",
+    "BadgeRule",
     "Campaign",
     "Counter",
     "DiscountRule",
