@@ -18,7 +18,7 @@ from people.models import Person
 from questions import reports
 from questions.admin import standing
 from questions.models import AskedGroup, Calendar, DutyShift, Question, Topic
-from rewards.models import Campaign, DiscountRule, EarningRule, Gift, LateConflict, Offer, Shop
+from rewards.models import BadgeRule, Campaign, DiscountRule, EarningRule, Gift, LateConflict, Offer, ReviewItem, Shop
 from rewards.reports_api import may_read
 
 # Roles and contact points come from HR: the libraries' own groups and addresses are not used.
@@ -40,10 +40,12 @@ MENU = (
     (Campaign, _("Campaigns"), "savings", ""),
     (Shop, _("Partner shops"), "storefront", ""),
     (Gift, _("Gifts"), "card_giftcard", ""),
-    (Gift, _("Under review"), "policy", "?frozen_at__isempty=0"),
+    (ReviewItem, _("Review list"), "policy", "?state__exact=open"),
+    (ReviewItem, _("Under review"), "lock", "?state__exact=frozen"),
     (LateConflict, _("Offline conflicts"), "sync_problem", ""),
     (EarningRule, _("Earning rules"), "rule", ""),
     (DiscountRule, _("Discount rules"), "percent", ""),
+    (BadgeRule, _("Badges"), "military_tech", ""),
     (Notification, _("Nobody reached"), "notifications_off", "?state__exact=exhausted"),
     (Delivery, _("Deliveries"), "outgoing_mail", ""),
     (ChannelTrouble, _("Trouble with a provider"), "warning", ""),
@@ -58,12 +60,12 @@ def _list(model: Any, query: str = "") -> str:
 
 
 def menu(request: HttpRequest) -> list[dict[str, Any]]:
-    """The side bar: what is registered, in the order of use."""
+    """The side bar: what this person may see, in the order of use."""
     here = request.get_full_path()
     items = [
         {"title": title, "icon": icon, "link": _list(model, query), "active": _is_here(here, _list(model), query)}
         for model, title, icon, query in MENU
-        if admin.site.is_registered(model)
+        if admin.site.is_registered(model) and admin.site.get_model_admin(model).has_view_permission(request)
     ]
     start = {"title": _("Start"), "icon": "home", "link": reverse("admin:index"), "active": here == reverse("admin:index")}
     return [{"items": [start, *items, *_reports(request)]}]

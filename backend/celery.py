@@ -50,5 +50,6 @@ def timetable(sender: Celery, **_: object) -> None:
     sender.add_periodic_task(3600, sender.signature("notifications.tasks.purge"), name="notifications.tasks.purge")
     sender.add_periodic_task(3600, sender.signature("questions.tasks.purge"), name="questions.tasks.purge")
     sender.add_periodic_task(3600, sender.signature("rewards.tasks.award_badges"), name="rewards.tasks.award_badges")
+    sender.add_periodic_task(900, sender.signature("rewards.tasks.find_for_review"), name="rewards.tasks.find_for_review")
     nightly = crontab(hour=3, minute=17)
     sender.add_periodic_task(nightly, sender.signature("rewards.tasks.check_ledger"), name="rewards.tasks.check_ledger")

@@ -9,7 +9,6 @@ from pydantic import Field, StringConstraints
 from backend.manners import Schema
 from people.models import Absence, Person
 
-
 OPT_INS = ("shows_contact", "shows_badges")
 
 

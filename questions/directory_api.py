@@ -46,12 +46,12 @@ class DirectoryEntry(Schema):
 
 
 @router.get(
-    "/colleagues",
+    "/directory",
     response={200: Page[DirectoryEntry], **problems()},
-    operation_id="list_colleagues",
+    operation_id="search_directory",
     summary="Who works here and knows what",
 )
-def list_colleagues(request: HttpRequest, q: SearchText, topic: TopicSlug, cursor: Cursor, limit: Limit) -> Any:
+def search_directory(request: HttpRequest, q: SearchText, topic: TopicSlug, cursor: Cursor, limit: Limit) -> Any:
     """By name. Phone and mail only of those who chose to show them."""
     language = request.auth.language  # type: ignore[attr-defined]
     rows = directory.search(q, topic)

@@ -1,7 +1,7 @@
-"""The back office of rewards: shops with their keys, campaigns with their budgets, offers, rules; gifts under review.
+"""The back office of rewards: shops with their keys, campaigns with their budgets, offers, rules.
 
 Administrators edit what can be given away. Nothing here edits the books: money comes in by `ledger.fund`, and a gift
-moves by the named moves of `gifts`.
+moves by the named moves of `gifts` and `review`.
 """
 
 from typing import Any, ClassVar
@@ -9,19 +9,18 @@ from typing import Any, ClassVar
 from django import forms
 from django.contrib import admin, messages
 from django.db.models import QuerySet
-from django.http import HttpRequest
-from django.utils.translation import gettext as _now
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminIntegerFieldWidget
 
 from backend import clock
-from backend.errors import Refusal
 from backend.ids import uuid7
 from notifications.admin import LookOnly
-from people.models import Role
-from rewards import gifts, ledger, words
+from rewards import ledger, review, words
 from rewards.models import (
     Account,
     Allowance,
@@ -36,6 +35,7 @@ from rewards.models import (
     ShopKey,
     Transfer,
 )
+from rewards.review_admin import may_review
 
 
 class ShopKeyInline(TabularInline):
@@ -68,7 +68,7 @@ class ShopAdmin(ModelAdmin):
     def new_key(self, request: HttpRequest, shops: QuerySet[Shop]) -> None:
         for shop in shops:
             key = ShopKey.issue(shop, label=f"{clock.real():%Y-%m-%d}")
-            text = _now("%(shop)s: %(key)s. Copy it now: it is shown this once.") % {"shop": shop.name, "key": key}
+            text = gettext("%(shop)s: %(key)s. Copy it now: it is shown this once.") % {"shop": shop.name, "key": key}
             messages.warning(request, text)
 
 
@@ -90,7 +90,7 @@ class CampaignForm(forms.ModelForm):  # type: ignore[type-arg]  # takes no argum
         cents = self.cleaned_data["add_cents"] or 0
         left = (Account.objects.get(pk=self.instance.budget_id).balance or 0) if self.instance.budget_id else 0
         if left + cents < 0:
-            raise forms.ValidationError(_now("The budget has less than that left."))
+            raise forms.ValidationError(gettext("The budget has less than that left."))
         return int(cents)
 
 
@@ -155,33 +155,18 @@ class GiftAdmin(LookOnly):
     list_select_related = ("giver", "offer")
     search_fields = ("giver__name",)
     exclude = ("secret_digest", "code_digest", "recipient_digest")
-    actions = ("freeze", "release", "reverse")
+    actions = ("put_on_review_list",)
 
     def has_review_permission(self, request: HttpRequest) -> bool:
+        return may_review(request.user)
+
+    @admin.action(description=_("Put on the review list"), permissions=["review"])
+    def put_on_review_list(self, request: HttpRequest, rows: QuerySet[Gift]) -> HttpResponse:
+        """What to do about them is decided, with a reason, on the finding's own page."""
         person: Any = request.user
-        return bool(person.has_role(Role.PROGRAMME_MANAGER, Role.ADMINISTRATOR))
-
-    def _each(self, request: HttpRequest, rows: QuerySet[Gift], act: Any) -> None:
-        done = 0
-        for pk in rows.values_list("pk", flat=True):
-            try:
-                act(pk)
-                done += 1
-            except Refusal as refusal:
-                messages.error(request, refusal.message)
-        messages.success(request, _now("%(count)s gifts moved.") % {"count": done})
-
-    @admin.action(description=_("Freeze during a review"), permissions=["review"])
-    def freeze(self, request: HttpRequest, rows: QuerySet[Gift]) -> None:
-        self._each(request, rows, gifts.freeze)
-
-    @admin.action(description=_("Release"), permissions=["review"])
-    def release(self, request: HttpRequest, rows: QuerySet[Gift]) -> None:
-        self._each(request, rows, gifts.release)
-
-    @admin.action(description=_("Reverse: void what is left of it"), permissions=["review"])
-    def reverse(self, request: HttpRequest, rows: QuerySet[Gift]) -> None:
-        self._each(request, rows, gifts.reverse)
+        ids = list(rows.values_list("pk", flat=True))
+        item = review.put_on_list(ids, person, reason=gettext("Chosen from the list of gifts."))
+        return redirect("admin:rewards_reviewitem_change", item.pk)
 
 
 @admin.register(LateConflict)

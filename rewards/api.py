@@ -14,7 +14,18 @@ from people.by_name import page_by_name
 from people.models import Person
 from rewards import badges, gifts, kudos, ledger, statement
 from rewards.models import Gift, Kudos
-from rewards.schemas import BadgeOut, GiftOut, GiveIn, KudosOut, OfferOut, SharedGiftOut, StatementLine, TeamMateOut, ThankIn, WalletOut
+from rewards.schemas import (
+    BadgeOut,
+    GiftOut,
+    GiveIn,
+    KudosOut,
+    OfferOut,
+    SharedGiftOut,
+    StatementLine,
+    TeamMateOut,
+    ThankIn,
+    WalletOut,
+)
 
 router = Router(tags=["rewards"])
 CSV_LINES = 10_000

@@ -255,14 +255,19 @@ def tell_redeemed(gift: Gift) -> None:
 # --- during a review -------------------------------------------------------------------------------------------------
 
 
-def freeze(gift_id: UUID) -> None:
-    """From any state: nothing moves, the till hears that it is void. Twice is fine."""
-    Gift.objects.filter(pk=gift_id, frozen_at__isnull=True).update(frozen_at=clock.now())
+def freeze(gift_ids: list[UUID]) -> None:
+    """From any state: nothing moves, the till hears that they are void. Twice is fine.
+
+    Locked by id first: two findings may be about the same gifts.
+    """
+    locked = Gift.objects.select_for_update(no_key=True).filter(pk__in=gift_ids).order_by("id")
+    list(locked.values_list("pk", flat=True))
+    Gift.objects.filter(pk__in=gift_ids, frozen_at__isnull=True).update(frozen_at=clock.now())
 
 
-def release(gift_id: UUID) -> None:
-    """As if nothing had been; its last day stays. Twice is fine."""
-    Gift.objects.filter(pk=gift_id).update(frozen_at=None)
+def release(gift_ids: list[UUID]) -> None:
+    """As if nothing had been; their last day stays. Twice is fine."""
+    Gift.objects.filter(pk__in=gift_ids, frozen_at__isnull=False).update(frozen_at=None)
 
 
 @transaction.atomic

@@ -166,6 +166,12 @@ def hold_from_wallet(person: Any, amount: int, *, subject: str, at: datetime) ->
     ]
 
 
+def hold_what_is_left(person: Any, amount: int, *, subject: str, at: datetime, kind: str) -> list[Hold]:
+    """Reserve `amount` of this wallet, or as much of it as there is, earliest expiry first."""
+    plan = _plan(person, amount, at, kind=kind, all_of_it=False)
+    return [hold(account, part, subject=subject) for account, part in sorted(plan, key=lambda step: step[0].pk)]
+
+
 def take_from_wallet(
     person: Any, amount: int, to: Account, *, reason: str, subject: str, key: str, at: datetime, kind: str = ""
 ) -> None:

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 
 from backend import clock
 from backend.errors import Invalid, NotFound, Refusal
+from backend.ring import ring
 from rewards import codes, gifts, ledger, words
 from rewards.models import Account, Gift, LateConflict, Offer, Redemption, Shop, Transfer
 
@@ -192,6 +193,7 @@ def _capture(redemption: Redemption, amount: int, sold_at: datetime) -> Redempti
     _save(redemption, state=Redemption.State.CAPTURED, captured_cents=amount, captured_at=sold_at)
     _settle_gift(redemption.gift)
     gifts.tell_redeemed(redemption.gift)
+    ring("rewards.tasks.review_redeemed", str(redemption.gift_id))
     return redemption
 
 

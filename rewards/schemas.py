@@ -97,7 +97,8 @@ class GiftOut(Schema):
     note: str
     language: str = Field(max_length=2)
     state: str = Field(
-        description="handed_out, claimed, part_redeemed, redeemed, cancelled, unclaimed, lapsed or refunded. May grow."
+        description="handed_out, claimed, part_redeemed, redeemed, cancelled, unclaimed, lapsed or refunded; "
+        "frozen during a review, which comes before all others. May grow."
     )
     price_credits: int = Field(ge=1)
     handed_out_at: datetime = Field(description="UTC.")
@@ -115,7 +116,7 @@ def _fields(gift: Gift) -> dict[str, Any]:
         "title": gift.offer.title(gift.giver.language),
         "note": gift.note,
         "language": gift.language,
-        "state": gift.state,
+        "state": "frozen" if gift.frozen_at else gift.state,
         "price_credits": gift.price_credits,
         "handed_out_at": gift.handed_out_at,
         "ends_on": words.last_date(gift.ends_at),

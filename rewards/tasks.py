@@ -4,10 +4,11 @@ import logging
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import TypeVar
+from uuid import UUID
 
 from celery import shared_task
 
-from rewards import badges, checks, earning, erasure, gifts, ledger, limits, redemption
+from rewards import badges, checks, earning, erasure, gifts, ledger, limits, redemption, suspicions
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +47,18 @@ def run_due() -> None:
 def award_badges() -> None:
     """Hourly: what facts that came at once, or a rule that is new, left to be awarded."""
     _each(badges.missing(BATCH), badges.award_missing)
+
+
+@shared_task
+def find_for_review() -> None:
+    """Every quarter of an hour: what looks odd goes to the programme manager's list. Nothing is blocked."""
+    suspicions.refresh()
+
+
+@shared_task
+def review_redeemed(gift_id: str) -> None:
+    """Rung when a till has sold: what this very gift may have made. A lost ring is found by `find_for_review`."""
+    suspicions.refresh_of(UUID(gift_id))
 
 
 @shared_task

@@ -66,6 +66,34 @@ def badge_awarded(rule: BadgeRule, language: str) -> dict[str, Any]:
         return {"title": line, "body": line, "sms": line}
 
 
+def reviewed(act: str, person: Person) -> dict[str, Any]:
+    """For whom a review is about. Not why: that may be about others."""
+    with translation.override(person.language):
+        if act == "freeze":
+            line = _("Gifts or credits of yours are on hold while we look at them. Questions? Ask the duty desk.")
+        elif act == "release":
+            line = _("Your gifts and credits are free again. Thank you for waiting.")
+        else:
+            line = _("Gifts or credits of yours were taken back after a review. Questions? Ask the duty desk.")
+        return {"title": line, "body": line, "sms": line}
+
+
+def suspicion(reason: str, names: list[str], numbers: dict[str, int]) -> str:
+    """Why it is on the review list, as a sentence in the active language."""
+    values = {"names": ", ".join(names), **numbers}
+    if reason == "ring":
+        return _("%(names)s gave each other credits in a ring: %(credits)s within %(days)s days.") % values
+    if reason == "reciprocal":
+        return _("%(names)s gave each other credits: %(credits)s within %(days)s days.") % values
+    if reason == "own_gift":
+        return _("A gift of %(names)s was claimed with an address of their own.") % values
+    if reason == "many_givers":
+        return _("%(count)s colleagues gave to one and the same person within %(days)s days: %(names)s.") % values
+    if reason == "one_receipt":
+        return _("Gifts of %(count)s colleagues were used on one receipt: %(names)s.") % values
+    return _("Put on the list by hand: %(names)s.") % values
+
+
 def balance(person: Person, wallet: Wallet) -> str:
     """For an SMS, in the active language."""
     values = {

@@ -6,6 +6,7 @@ from rewards.models.catalogue import Campaign, Offer, Shop, ShopKey
 from rewards.models.discount_rules import DiscountRule
 from rewards.models.earning import Allowance, EarningRule, Fact, Kudos, PendingByText
 from rewards.models.gifts import Gift, LateConflict, Redemption
+from rewards.models.review import ColleagueDigest, ReviewAct, ReviewItem
 
 __all__ = [
     "FUNDING",
@@ -17,6 +18,7 @@ __all__ = [
     "Badge",
     "BadgeRule",
     "Campaign",
+    "ColleagueDigest",
     "Counter",
     "DiscountRule",
     "EarningRule",
@@ -28,6 +30,8 @@ __all__ = [
     "Offer",
     "PendingByText",
     "Redemption",
+    "ReviewAct",
+    "ReviewItem",
     "Shop",
     "ShopKey",
     "Transfer",

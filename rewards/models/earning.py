@@ -106,6 +106,7 @@ class Kudos(models.Model):
     credits = models.PositiveIntegerField(default=0)
     request_key = models.CharField(max_length=160)
     created_at = models.DateTimeField()
+    reversed_at = models.DateTimeField(null=True, editable=False)  # after a review: what was left went back
 
     class Meta:
         verbose_name_plural = "kudos"
@@ -116,7 +117,12 @@ class Kudos(models.Model):
         indexes: ClassVar = [
             models.Index(fields=["receiver", "-created_at", "-id"], name="kudos_of_receiver"),
             models.Index(fields=["giver", "-created_at", "-id"], name="kudos_of_giver"),
+            models.Index(fields=["created_at"], condition=Q(credits__gt=0, reversed_at__isnull=True), name="kudos_credits"),
         ]
 
     def __str__(self) -> str:
         return str(self.pk)
+
+    @property
+    def subject(self) -> str:
+        return f"kudos:{self.pk}"

@@ -74,6 +74,12 @@ class Gift(models.Model):
                 & (~Q(note="") | Q(recipient_digest__isnull=False)),
                 name="gift_to_erase",
             ),
+            models.Index(
+                fields=["recipient_digest", "claimed_at"],
+                condition=Q(recipient_digest__isnull=False),
+                name="gift_of_recipient",
+            ),
+            models.Index(fields=["claimed_at"], condition=Q(recipient_digest__isnull=False), name="gift_claimed_by_known"),
         ]
 
     def __str__(self) -> str:
@@ -146,6 +152,7 @@ class Redemption(models.Model):
         ]
         indexes: ClassVar = [
             models.Index(fields=["expires_at"], condition=Q(state="reserved"), name="redemption_expires"),
+            models.Index(fields=["captured_at"], condition=Q(state="captured"), name="redemption_captured_at"),
         ]
 
     def __str__(self) -> str:

@@ -31,7 +31,9 @@ def test_a_first_answer_earns_a_badge_that_is_told_once(cast: Cast) -> None:
     work()
     assert of(offer.expert) == ["first-answer"]
     assert of(cast.alice) == ["first-question"]
-    assert [body for body in texts(cast.alice) if "badge" in body] == ["Je hebt een badge verdiend: Eerste vraag beantwoord."]
+    assert [body for body in texts(cast.alice) if "badge" in body] == [
+        "Je hebt een badge verdiend: Eerste vraag beantwoord."
+    ]
     tasks.award_badges()
     work()
     assert Notification.objects.filter(event="badge_awarded").count() == 2
