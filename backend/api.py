@@ -17,9 +17,9 @@ from people.api import router as people_router
 from people.bearer import Bearer
 from questions.api import router as questions_router
 from questions.desk_api import router as desk_router
+from questions.directory_api import router as directory_router
 from questions.knowledge_api import router as knowledge_router
 from questions.skills_api import router as skills_router
-from questions.directory_api import router as directory_router
 from rewards.api import router as rewards_router
 from rewards.reports_api import router as reports_router
 from rewards.till_api import router as till_router

@@ -12,7 +12,7 @@ from backend.errors import Invalid
 from backend.manners import IdempotencyKey, Schema, problems
 from people import absences, signin
 from people.models import AccessToken, Person, check_time_zone
-from people.schemas import AbsenceEndIn, AbsenceIn, AbsenceOut, Me, MeIn, OPT_INS
+from people.schemas import OPT_INS, AbsenceEndIn, AbsenceIn, AbsenceOut, Me, MeIn
 
 router = Router(tags=["me"])
 AbsenceId = Annotated[int, Path(..., ge=1, le=2**53)]

@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('rewards', '0004_earning_rules'),
+        ('rewards', '0007_gift_to_erase'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -10,7 +10,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('rewards', '0021_badge_rules'),
+        ('rewards', '0009_badge_rules'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

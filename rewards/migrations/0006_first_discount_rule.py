@@ -18,5 +18,5 @@ def add(apps, schema_editor):
 class Migration(migrations.Migration):
     """The rule since the Dutch work-related costs scheme binds every employer; the back office adds later ones."""
 
-    dependencies = [("rewards", "0010_discount_rules")]
+    dependencies = [("rewards", "0005_discount_rules")]
     operations = [migrations.RunPython(add, migrations.RunPython.noop)]

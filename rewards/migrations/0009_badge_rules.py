@@ -24,5 +24,5 @@ def add(apps, schema_editor):
 class Migration(migrations.Migration):
     """What a new company begins with; the back office changes it."""
 
-    dependencies = [("rewards", "0020_badges")]
+    dependencies = [("rewards", "0008_badges")]
     operations = [migrations.RunPython(add, migrations.RunPython.noop)]

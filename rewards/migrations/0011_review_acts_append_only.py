@@ -17,5 +17,5 @@ DROP TRIGGER rewards_reviewact_no_change ON rewards_reviewact;
 class Migration(migrations.Migration):
     """Who froze, released or reversed something, and why, stays written."""
 
-    dependencies = [("rewards", "0022_reviews")]
+    dependencies = [("rewards", "0010_reviews")]
     operations = [migrations.RunSQL(FORWARD, BACKWARD)]

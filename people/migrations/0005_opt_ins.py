@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('people', '0003_person_joined_on'),
+        ('people', '0004_person_joined_on'),
     ]
 
     operations = [

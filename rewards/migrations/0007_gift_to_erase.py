@@ -4,7 +4,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     """Finds the gifts that are over and still say something of a friend."""
 
-    dependencies = [("rewards", "0011_first_discount_rule")]
+    dependencies = [("rewards", "0006_first_discount_rule")]
     operations = [
         migrations.AddIndex(
             model_name='gift',
