@@ -61,7 +61,7 @@ class PersonManager(BaseUserManager["Person"]):
     def here(self, at: datetime) -> "models.QuerySet[Person]":
         """Those who have not left and are not away at this moment."""
         away = Absence.objects.filter(starts_at__lte=at, ends_at__gt=at)
-        return self.present(at.date()).exclude(pk__in=away.values("person"))
+        return self.present(timezone.localtime(at).date()).exclude(pk__in=away.values("person"))
 
 
 class Person(AbstractBaseUser):

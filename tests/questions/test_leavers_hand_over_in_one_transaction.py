@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 from django.db import transaction
+from django.utils import timezone
 
 from backend import clock
 from notifications.models import ItemCode
@@ -56,7 +57,7 @@ def test_an_announced_last_day_is_noticed_when_it_has_passed(cast: Cast) -> None
     from tests.conftest import later
 
     AccessToken.objects.all().delete()
-    cast.bob.left_on = clock.now().date() + timedelta(days=1)
+    cast.bob.left_on = timezone.localtime(clock.now()).date() + timedelta(days=1)
     cast.bob.save()
     lifecycle.changed(cast.bob)
     question = ask(cast.alice)
