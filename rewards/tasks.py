@@ -13,6 +13,7 @@ from rewards import badges, checks, earning, erasure, gifts, ledger, limits, red
 log = logging.getLogger(__name__)
 
 BATCH = 500
+BADGE_ROUNDS = 40  # a new rule may have a past with everybody
 Key = TypeVar("Key")
 
 
@@ -46,7 +47,9 @@ def run_due() -> None:
 @shared_task
 def award_badges() -> None:
     """Hourly: what facts that came at once, or a rule that is new, left to be awarded."""
-    _each(badges.missing(BATCH), badges.award_missing)
+    for _round in range(BADGE_ROUNDS):
+        if _each(badges.missing(BATCH), badges.award_missing) < BATCH:
+            break
 
 
 @shared_task

@@ -146,6 +146,19 @@ def test_credits_of_kudos_are_held_and_then_go_back_once_as_far_as_they_are_left
     assert (available(alice), available(bob)) == (90, 10)
 
 
+def test_kudos_that_two_findings_are_about_go_back_once(quiet_cast: Cast) -> None:
+    client, item = manager(), pair(quiet_cast)
+    other = ReviewItem.objects.create(key="x", reason="ring", people=item.people, kudos=item.kudos, found_at=item.found_at)
+    for each in (item, other):
+        press(client, each, "freeze")
+    assert (available(quiet_cast.alice), available(quiet_cast.bob)) == (85, 90)
+    press(client, other, "reverse")
+    press(client, item, "reverse")
+    assert set(ReviewItem.objects.values_list("state", flat=True)) == {"reversed"}
+    assert Transfer.objects.filter(reason="correction").count() == 2
+    assert (available(quiet_cast.alice), available(quiet_cast.bob)) == (100, 100)
+
+
 def test_released_credits_are_free_again(quiet_cast: Cast) -> None:
     client, item = manager(), pair(quiet_cast)
     press(client, item, "freeze")
