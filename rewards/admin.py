@@ -11,7 +11,7 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.utils.translation import gettext
+from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import display
@@ -68,7 +68,7 @@ class ShopAdmin(ModelAdmin):
     def new_key(self, request: HttpRequest, shops: QuerySet[Shop]) -> None:
         for shop in shops:
             key = ShopKey.issue(shop, label=f"{clock.real():%Y-%m-%d}")
-            text = gettext("%(shop)s: %(key)s. Copy it now: it is shown this once.") % {"shop": shop.name, "key": key}
+            text = _now("%(shop)s: %(key)s. Copy it now: it is shown this once.") % {"shop": shop.name, "key": key}
             messages.warning(request, text)
 
 
@@ -90,7 +90,7 @@ class CampaignForm(forms.ModelForm):  # type: ignore[type-arg]  # takes no argum
         cents = self.cleaned_data["add_cents"] or 0
         left = (Account.objects.get(pk=self.instance.budget_id).balance or 0) if self.instance.budget_id else 0
         if left + cents < 0:
-            raise forms.ValidationError(gettext("The budget has less than that left."))
+            raise forms.ValidationError(_now("The budget has less than that left."))
         return int(cents)
 
 
@@ -165,7 +165,7 @@ class GiftAdmin(LookOnly):
         """What to do about them is decided, with a reason, on the finding's own page."""
         person: Any = request.user
         ids = list(rows.values_list("pk", flat=True))
-        item = review.put_on_list(ids, person, reason=gettext("Chosen from the list of gifts."))
+        item = review.put_on_list(ids, person, reason=_now("Chosen from the list of gifts."))
         return redirect("admin:rewards_reviewitem_change", item.pk)
 
 

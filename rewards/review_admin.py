@@ -10,7 +10,7 @@ from django.shortcuts import redirect
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext
+from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import TabularInline
 from unfold.decorators import display
@@ -140,5 +140,5 @@ class ReviewItemAdmin(LookOnly):
         except Refusal as refusal:
             messages.error(request, refusal.message)
         else:
-            messages.success(request, gettext("Done."))
+            messages.success(request, _now("Done."))
         return redirect("admin:rewards_reviewitem_change", item_id)

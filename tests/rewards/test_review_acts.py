@@ -148,7 +148,8 @@ def test_credits_of_kudos_are_held_and_then_go_back_once_as_far_as_they_are_left
 
 def test_kudos_that_two_findings_are_about_go_back_once(quiet_cast: Cast) -> None:
     client, item = manager(), pair(quiet_cast)
-    other = ReviewItem.objects.create(key="x", reason="ring", people=item.people, kudos=item.kudos, found_at=item.found_at)
+    same = {name: getattr(item, name) for name in ("people", "kudos", "numbers", "found_at")}
+    other = ReviewItem.objects.create(key="x", reason="ring", **same)
     for each in (item, other):
         press(client, each, "freeze")
     assert (available(quiet_cast.alice), available(quiet_cast.bob)) == (85, 90)
