@@ -7,12 +7,8 @@ search's first five that the index finds too; `build_s` is what building the HNS
 """
 
 import argparse
-import os
 import random
-import shutil
-import tempfile
 import time
-from pathlib import Path
 from statistics import fmean, median, quantiles
 from typing import Any
 
@@ -101,30 +97,14 @@ def _texts(count: int, draw: random.Random) -> list[tuple[str, str]]:
 
 
 def measure(options: argparse.Namespace) -> dict[str, Any]:
-    """Start a PostgreSQL in a folder of its own, measure, and remove it."""
-    from backend import embedded
-
-    folder = Path(tempfile.mkdtemp(prefix="ceo-benchmark-"))
-    folder.chmod(0o755)
-    os.environ |= {"VAR_DIR": str(folder), "DJANGO_SETTINGS_MODULE": "backend.settings", "LOG_LEVEL": "ERROR"}
-    embedded.start(folder)
-    try:
+    with report.own_database():
         return _measure(options.answers)
-    finally:
-        embedded.stop(folder)
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _measure(answers: int) -> dict[str, Any]:
-    import django
-
-    django.setup()
-    from django.core.management import call_command
-
     from people.models import Person
     from questions import knowledge
 
-    call_command("migrate", verbosity=0)
     draw = random.Random(SEED)
     reader = Person.objects.create(employee_number="E1", name="Alice Reader", email="alice@vonkmobiel.example")
     began = time.perf_counter()

@@ -3,10 +3,13 @@
 import argparse
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 Figures = dict[str, Any]
@@ -26,6 +29,28 @@ def run(doc: str, measure: Callable[[argparse.Namespace], Figures], **options: i
     width = max(len(name) for name in figures)
     for name, value in figures.items():
         print(f"{name:<{width}}  {value}")
+
+
+@contextmanager
+def own_database() -> Iterator[None]:
+    """A PostgreSQL in a folder of its own with every table of the product, removed afterwards; Django is set up."""
+    from backend import embedded
+
+    folder = Path(tempfile.mkdtemp(prefix="ceo-benchmark-"))
+    folder.chmod(0o755)
+    os.environ |= {"VAR_DIR": str(folder), "DJANGO_SETTINGS_MODULE": "backend.settings", "LOG_LEVEL": "ERROR"}
+    embedded.start(folder)
+    try:
+        import django
+
+        django.setup()
+        from django.core.management import call_command
+
+        call_command("migrate", verbosity=0)
+        yield
+    finally:
+        embedded.stop(folder)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def apart(module: str, arguments: list[str], **files: bytes) -> Figures:

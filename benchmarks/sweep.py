@@ -7,15 +7,11 @@ is answered by its partial index, without a scan of the table.
 """
 
 import argparse
-import os
 import random
-import shutil
-import tempfile
 import threading
 import time
 from collections.abc import Callable
 from datetime import timedelta
-from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -27,27 +23,11 @@ TOPICS, EXPERTS = 50, 200
 
 
 def measure(options: argparse.Namespace) -> dict[str, Any]:
-    """Start everything in a folder of its own, measure, and remove it."""
-    from backend import embedded
-
-    folder = Path(tempfile.mkdtemp(prefix="ceo-benchmark-"))
-    folder.chmod(0o755)
-    os.environ |= {"VAR_DIR": str(folder), "DJANGO_SETTINGS_MODULE": "backend.settings", "LOG_LEVEL": "ERROR"}
-    embedded.start(folder)
-    try:
+    with report.own_database():
         return _measure(options.open)
-    finally:
-        embedded.stop(folder)
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _measure(count: int) -> dict[str, Any]:
-    import django
-
-    django.setup()
-    from django.core.management import call_command
-
-    call_command("migrate", verbosity=0)
     _fill(count)
     from questions import promise, tasks
 

@@ -1,45 +1,20 @@
 """The two pages without sign-in: the friend's, and the expert's by magic link. Opening shows, pressing acts."""
 
-from collections.abc import Callable
-from functools import wraps
 from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import translation
-from django.views.decorators.cache import never_cache
-from django.views.decorators.csrf import csrf_exempt
-from django.views.decorators.http import require_http_methods
 
 from backend import clock
 from backend.errors import Refusal
+from backend.pages import secret_page
 from questions import after, answering, corrections, friends, links, releasing, words
 from questions.masking import masked
 from questions.models import Assignment, Question
 
-View = Callable[..., HttpResponse]
 
-
-def _secret_page(view: View) -> View:
-    """The address is the key: never cached, never sent on as a referrer, never in a search engine.
-
-    No CSRF token: there is no cookie to ride on, and who can send the form already has the address.
-    """
-
-    @csrf_exempt
-    @never_cache
-    @require_http_methods(["GET", "HEAD", "POST"])
-    @wraps(view)
-    def page(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        response = view(request, *args, **kwargs)
-        response["Referrer-Policy"] = "no-referrer"
-        response["X-Robots-Tag"] = "noindex"
-        return response
-
-    return page
-
-
-@_secret_page
+@secret_page
 def friend_page(request: HttpRequest, friend_key: str) -> HttpResponse:
     """The friend reads the answer, says whether it helped, or leaves an address for a `direct` answer."""
     question = Question.objects.select_related("current_round", "asker").filter(friend_key=friend_key).first()
@@ -85,7 +60,7 @@ def _friend_words(question: Question, problem: str) -> dict[str, Any]:
     }
 
 
-@_secret_page
+@secret_page
 def answer_page(request: HttpRequest, token: str) -> HttpResponse:
     """The expert's magic link: read the question, accept, decline or answer it."""
     assignment_id = links.read_answer_token(token)

@@ -1,7 +1,5 @@
 """The friend's page of a gift, without sign-in. Opening shows, pressing claims; it needs no JavaScript."""
 
-from collections.abc import Callable
-from functools import wraps
 from typing import Any
 
 import segno
@@ -9,35 +7,12 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import translation
 from django.utils.translation import gettext as _
-from django.views.decorators.cache import never_cache
-from django.views.decorators.csrf import csrf_exempt
-from django.views.decorators.http import require_http_methods
 
 from backend import clock
 from backend.errors import Refusal
+from backend.pages import secret_page
 from rewards import codes, gifts, ledger, words
 from rewards.models import Account, Gift
-
-View = Callable[..., HttpResponse]
-
-
-def _secret_page(view: View) -> View:
-    """The address is the key: never cached, never sent on as a referrer, never in a search engine.
-
-    No CSRF token: there is no cookie to ride on, and who can send the form already has the address.
-    """
-
-    @csrf_exempt
-    @never_cache
-    @require_http_methods(["GET", "HEAD", "POST"])
-    @wraps(view)
-    def page(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        response = view(request, *args, **kwargs)
-        response["Referrer-Policy"] = "no-referrer"
-        response["X-Robots-Tag"] = "noindex"
-        return response
-
-    return page
 
 
 def _language(request: HttpRequest, gift: Gift | None) -> str:
@@ -46,7 +21,7 @@ def _language(request: HttpRequest, gift: Gift | None) -> str:
     return wanted if wanted in {"nl", "en"} else own
 
 
-@_secret_page
+@secret_page
 def gift_page(request: HttpRequest, secret: str) -> HttpResponse:
     """What it is and from whom; POST claims it; from then on its code."""
     gift = gifts.by_secret(secret)
@@ -101,7 +76,7 @@ def _over(gift: Gift) -> str:
     return _("This is not available any more.")
 
 
-@_secret_page
+@secret_page
 def calendar(request: HttpRequest, secret: str) -> HttpResponse:
     """The last day as an entry for any calendar. Holds no code and no link: calendars are shared."""
     gift = gifts.by_secret(secret)
