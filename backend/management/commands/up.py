@@ -25,6 +25,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from backend import embedded, processes
+from backend.stopping import Stop
 
 READY_SECONDS = 60.0
 PORTS = ("WEB_PORT", "SANDBOX_TWILIO_PORT", "SANDBOX_FCM_PORT", "SANDBOX_SMTP_PORT", "MAIL_IN_PORT")
@@ -80,9 +81,7 @@ class Command(BaseCommand):
         children = processes.product(settings.VAR_DIR / "log", host=host, port=port, sandbox=settings.SANDBOX)
         for child in children:
             child.start()
-        stop = threading.Event()
-        for name in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(name, lambda *_: stop.set())
+        stop = Stop()
         watcher = threading.Thread(target=self._watch, args=(children, stop), daemon=True)
         watcher.start()
         try:
@@ -99,13 +98,13 @@ class Command(BaseCommand):
             self._say("stopping")
             processes.stop_all(children)
 
-    def _watch(self, children: list[processes.Process], stop: threading.Event) -> None:
+    def _watch(self, children: list[processes.Process], stop: Stop) -> None:
         guards = threading.Thread(target=self._watch_services, args=(stop,), daemon=True)
         guards.start()
         processes.watch(children, stop.is_set, self._say)
         guards.join()
 
-    def _watch_services(self, stop: threading.Event) -> None:
+    def _watch_services(self, stop: Stop) -> None:
         """A database or Valkey that was killed comes back by itself."""
         while settings.EMBEDDED and not stop.wait(1.0):
             try:
@@ -118,7 +117,7 @@ class Command(BaseCommand):
             except embedded.ServiceFailed as error:
                 self._say(str(error))
 
-    def _until_ready(self, stop: threading.Event) -> None:
+    def _until_ready(self, stop: Stop) -> None:
         url = f"http://127.0.0.1:{settings.WEB_PORT}/api/v1/health"
         deadline = time.monotonic() + READY_SECONDS
         while not stop.is_set():

@@ -1,8 +1,6 @@
 """`manage.py receive_mail`: the SMTP server that takes mail for our domain."""
 
 import logging
-import signal
-import threading
 from typing import Any
 
 from aiosmtpd.controller import Controller
@@ -13,6 +11,7 @@ from django.core.management.base import BaseCommand
 from django.db import close_old_connections
 
 from backend import pulse
+from backend.stopping import Stop
 from notifications import inbound
 from notifications.inbound import mail
 from notifications.models import Channel
@@ -62,9 +61,7 @@ class Command(BaseCommand):
     help = "Take mail for our domain by SMTP, until SIGTERM."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        stop = threading.Event()
-        for name in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(name, lambda *_: stop.set())
+        stop = Stop()
         server = controller(settings.MAIL_IN_HOST, settings.MAIL_IN_PORT)
         server.start()
         pulse.start("mail-in")

@@ -2,7 +2,6 @@
 
 import logging
 import os
-import signal
 import threading
 from typing import Any
 
@@ -10,6 +9,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand
 from django.db import DatabaseError, close_old_connections
 
+from backend.stopping import Stop
 from sandbox import courier, fcm, mailbox
 from sandbox.twilio import Server
 
@@ -22,9 +22,7 @@ class Command(BaseCommand):
     help = "Pretend to be Twilio, a mail server and the people's phones, until SIGTERM."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        stop = threading.Event()
-        for name in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(name, lambda *_: stop.set())
+        stop = Stop()
         delay = float(os.environ.get("SANDBOX_TWILIO_DELAY_SECONDS", "0"))
         twilio = Server("127.0.0.1", settings.SANDBOX_TWILIO_PORT, delay)
         threading.Thread(target=twilio.serve_forever, daemon=True).start()
