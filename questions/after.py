@@ -42,14 +42,9 @@ def tell_asker(question: Question, given: Answer) -> None:
         event="question_answered",
         subject_key=question.subject_key,
         reply_key=code.reply_key,
-        via=asked_by(question),
+        via=question.asked_via,
         **words.answered(question, given, question.asker, code.code),
     )
-
-
-def asked_by(question: Question) -> str:
-    """What was asked by SMS is answered by SMS."""
-    return question.source if question.source in {"sms", "email"} else ""
 
 
 def released(question: Question) -> Answer | None:
@@ -181,7 +176,7 @@ def tell_correction(question: Question, made: Answer) -> None:
         subject_key=question.subject_key,
         reply_key=code.reply_key,
         urgent=True,
-        via=asked_by(question),
+        via=question.asked_via,
         **words.corrected(question, made, question.asker, code.code),
     )
     send_to_friend(question)
@@ -242,7 +237,7 @@ def _remind_to_relay(question: Question, at: datetime) -> None:
         event="answer_not_relayed",
         subject_key=question.subject_key,
         reply_key=code.reply_key,
-        via=asked_by(question),
+        via=question.asked_via,
         **words.relay_reminder(question, question.asker, code.code),
     )
 
@@ -256,7 +251,7 @@ def close_unanswered(question: Question, reason: str, at: datetime, *, actor: Pe
         key=f"round:{question.current_round_id}:closed",
         event="question_closed",
         subject_key=question.subject_key,
-        via=asked_by(question),
+        via=question.asked_via,
         **words.closed(question, question.asker),
     )
     return True

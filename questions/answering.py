@@ -196,7 +196,7 @@ def ask_back(expert: Person, assignment_id: UUID, text: str, *, received_at: dat
         item=item,
         reply_key=code.reply_key,
         urgent=True,
-        via=question.source if question.source in {"sms", "email"} else "",
+        via=question.asked_via,
         **words.asked_back(question, made, question.asker, code.code),
     )
     return made

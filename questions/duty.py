@@ -10,7 +10,7 @@ from backend import clock
 from notifications import item_codes
 from notifications.notify import notify
 from people.models import Person, Role
-from questions import expectation, words
+from questions import rounds, words
 from questions.models import DutyShift, Question, Round
 
 ITEM = "desk"  # kind of the item codes by which the desk works by SMS and mail
@@ -85,14 +85,14 @@ def _queue(question: Question, until: datetime) -> None:
     Question.objects.filter(pk=question.pk).update(desk_due_at=until)
     if question.state not in WAITING or question.current_round.verdict:
         return
-    expected_at = until + expectation.USUAL
+    expected_at = until + rounds.USUAL_WORK
     Question.objects.filter(pk=question.pk).update(expected_at=expected_at)
     notify(
         question.asker,
         key=f"round:{question.current_round_id}:waits_for_duty",
         event="question_waits_for_duty",
         subject_key=question.subject_key,
-        via=question.source if question.source in {"sms", "email"} else "",
+        via=question.asked_via,
         **words.waits_for_duty(question, question.asker, until, expected_at),
     )
 

@@ -17,11 +17,10 @@ from django.db.models.functions import RowNumber
 
 from backend import clock
 from people.models import Person, Role
-from questions import calendars, duty, experts
+from questions import calendars, duty, experts, rounds
 from questions.calendars import Week
 from questions.models import DEFAULT_CAPACITY, Answer, Expertise, Question, Topic
 
-USUAL = timedelta(hours=4)  # of working time, until there is history: eight of ten answers take less
 HISTORY = 200  # answers a topic …
 HISTORY_DAYS = timedelta(days=90)  # … of this time
 HISTORY_MIN = 20
@@ -60,8 +59,8 @@ def refresh() -> None:
     desk_hears = duty.next_hearing(at)
     for topic in topics:
         known = seats.get(topic.pk, [])
-        needs = takes.get(topic.pk, USUAL)
-        nobody = desk_hears + USUAL  # then the desk answers
+        needs = takes.get(topic.pk, rounds.USUAL_WORK)
+        nobody = desk_hears + rounds.USUAL_WORK  # then the desk answers
         topic.expected_at = forecast(known, at, needs, waiting.get(topic.pk, 0)) or nobody
         topic.expected_by_desk_at = forecast(known, desk_hears, needs, waiting.get(topic.pk, 0)) or nobody
         topic.forecast_at = at

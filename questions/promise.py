@@ -19,7 +19,7 @@ from notifications.models import Address, ItemCode
 from notifications.notify import notify
 from questions import calendars, duty, experts, facts, routing, words
 from questions.models import Answer, Assignment, Question, Round, record
-from questions.rounds import BREACH, DESK, NAMES, REMIND, SWARM, step_at
+from questions.rounds import BREACH, DESK, NAMES, REMIND, SWARM, USUAL_WORK, step_at
 from questions.rounds import next_step as next_step  # part of what a promise is: pure, and also run by the simulation
 
 log = logging.getLogger(__name__)
@@ -29,7 +29,6 @@ TICK_SECONDS = 5.0
 SWARM_SIZE = 2
 LOOK_AGAIN = timedelta(seconds=30)
 BROKEN_ROW_PAUSE = timedelta(minutes=1)
-ANSWER_WORK = timedelta(hours=4)  # what an asker is told to expect after a breach, in the holder's working time
 
 
 def due_ids(limit: int) -> list[UUID]:
@@ -156,7 +155,7 @@ def _breach(question: Question, round_: Round, now: datetime) -> None:
         key=f"round:{round_.pk}:breached",
         event="promise_broken",
         subject_key=question.subject_key,
-        via=question.source if question.source in {"sms", "email"} else "",
+        via=question.asked_via,
         **words.breach(question, question.asker, expected_at),
     )
 
@@ -165,7 +164,7 @@ def expected_answer_at(question: Question, now: datetime) -> datetime:
     """A new time for the asker: some hours of the holder's working time; a day when nobody holds it."""
     holders = [assignment.expert for assignment in _holders(question)]
     weeks = experts.weeks_of(holders)
-    times = [calendars.add_working_time(week, now, ANSWER_WORK) for week in weeks.values()]
+    times = [calendars.add_working_time(week, now, USUAL_WORK) for week in weeks.values()]
     return min((at for at in times if at), default=now + timedelta(hours=24))
 
 

@@ -184,7 +184,7 @@ def tell_correction(source: Question, made: Answer) -> None:
             subject_key=question.subject_key,
             reply_key=code.reply_key,
             urgent=True,
-            via=after.asked_by(question),
+            via=question.asked_via,
             **words.corrected(question, made, person, code.code),
         )
         after.send_to_friend(question)
@@ -218,6 +218,6 @@ def expire(answer_id: UUID) -> None:
             key=f"answer:{answer.pk}:expired:{told.pk}",
             event="answer_expired",
             subject_key=told.subject_key,
-            via=after.asked_by(told),
+            via=told.asked_via,
             **words.expired(told, told.asker),
         )

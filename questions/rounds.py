@@ -23,6 +23,7 @@ from questions.models import Calendar, Event, Question, Round, Topic, record
 log = logging.getLogger(__name__)
 
 USUAL_HOURS = 24  # until a topic that promises something else is known
+USUAL_WORK = timedelta(hours=4)  # of working time, until there is history: eight of ten answers take less
 SHARES = (Fraction(1, 2), Fraction(3, 4), Fraction(9, 10))  # of the promised time that has passed; the last step is its end
 REMIND, SWARM, DESK, BREACH = 1, 2, 3, 4  # `steps_done` after each
 NAMES = {REMIND: "reminded", SWARM: "swarmed", DESK: "desk_told", BREACH: "breached"}

@@ -148,6 +148,11 @@ class Question(models.Model):
         return self.state in self.UNANSWERED
 
     @property
+    def asked_via(self) -> str:
+        """The channel on which its asker is told: what was asked by SMS is answered by SMS; "" for their usual one."""
+        return self.source if self.source in {Source.SMS, Source.EMAIL} else ""
+
+    @property
     def subject_key(self) -> str:
         return f"question:{self.pk}"
 

@@ -11,7 +11,7 @@ from django.utils.dateparse import parse_datetime
 
 from backend import clock
 from people.models import Absence, Person, WorkingHours
-from questions import expectation, intake, words
+from questions import expectation, intake, rounds, words
 from questions.models import Answer, Assignment, DutyShift, Expertise, Question, Topic, Workload
 from tests.conftest import Cast, api, ask, later, person, post, text, texts, work
 
@@ -47,7 +47,7 @@ def next_weekday(weekday: int, hour: int) -> datetime:
 
 
 def test_experts_who_are_at_work_need_the_usual_time(quiet_cast: Cast) -> None:
-    assert about(expected(quiet_cast.topic), clock.now() + expectation.USUAL)
+    assert about(expected(quiet_cast.topic), clock.now() + rounds.USUAL_WORK)
 
 
 def test_the_rosters_decide_and_a_weekend_is_no_working_time(quiet_cast: Cast, settings: object) -> None:
