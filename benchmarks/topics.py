@@ -44,7 +44,8 @@ from typing import Any
 
 from benchmarks import report
 from questions import classifier
-from questions.classifier import Model, Sample, Views
+from questions.classifier import Model, Sample
+from questions.embedding import Views
 
 Rows = list[tuple[str, str]]
 

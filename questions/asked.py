@@ -17,7 +17,7 @@ from django.db import transaction
 
 from backend import clock
 from questions import knowledge
-from questions.classifier import Floats
+from questions.embedding import Floats
 from questions.masking import masked
 from questions.models import AskedGroup, AskedWeek, Question
 

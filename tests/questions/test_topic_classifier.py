@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from questions import classifier
+from questions import classifier, embedding, similarity
 from questions.classifier import BadModel, Model, OtherFormat, Sample
 from tests.questions.sentences import ASKED, NAMES, STRANGE, TAUGHT
 
@@ -53,7 +53,7 @@ def test_confidence_is_a_share_and_higher_where_it_is_right(taught: Model) -> No
 
 
 def test_english_examples_serve_dutch_questions() -> None:
-    dutch = tuple(row for row in ASKED if classifier.is_dutch(row[1]))
+    dutch = tuple(row for row in ASKED if embedding.is_dutch(row[1]))
     assert len(dutch) == 8
     assert right(classifier.fit(samples("en"), NAMES), dutch) >= 3 / 4
 
@@ -104,8 +104,8 @@ def test_a_stored_model_says_what_it_said(taught: Model) -> None:
 
 
 def test_a_projected_space_says_the_same(taught: Model, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(classifier, "AXES_FROM", 1)
-    monkeypatch.setattr(classifier, "AXES", 64)
+    monkeypatch.setattr(similarity, "AXES_FROM", 1)
+    monkeypatch.setattr(similarity, "AXES", 64)
     small = Model.from_bytes(classifier.fit(samples(), NAMES).to_bytes())
     assert small.space is not None
     assert small.space.rows.shape[1] == 64
