@@ -11,27 +11,23 @@ from backend import clock, idempotency
 from backend.errors import Invalid
 from backend.manners import IdempotencyKey, Schema, problems
 from people import absences, signin
-from people.models import AccessToken, Person, check_time_zone
+from people.bearer import caller
+from people.models import AccessToken, check_time_zone
 from people.schemas import OPT_INS, AbsenceEndIn, AbsenceIn, AbsenceOut, Me, MeIn
 
 router = Router(tags=["me"])
 AbsenceId = Annotated[int, Path(..., ge=1, le=2**53)]
 
 
-def _me(request: HttpRequest) -> Person:
-    person: Person = request.auth  # type: ignore[attr-defined]
-    return person
-
-
 @router.get("/me", response={200: Me, **problems()}, operation_id="get_me", summary="Who I am")
 def get_me(request: HttpRequest) -> Any:
-    return Me.of(_me(request))
+    return Me.of(caller(request))
 
 
 @router.patch("/me", response={200: Me, **problems()}, operation_id="update_me", summary="Change what is mine to choose")
 def update_me(request: HttpRequest, body: MeIn) -> Any:
     """Everything else comes from HR."""
-    person = _me(request)
+    person = caller(request)
     if body.time_zone:
         try:
             check_time_zone(body.time_zone)
@@ -61,7 +57,7 @@ def sign_out(request: HttpRequest) -> HttpResponse:
     summary="When I am away, from now on",
 )
 def list_absences(request: HttpRequest) -> Any:
-    rows = _me(request).absences.filter(ends_at__gt=clock.now()).order_by("starts_at")[:100]
+    rows = caller(request).absences.filter(ends_at__gt=clock.now()).order_by("starts_at")[:100]
     return [AbsenceOut.of(row) for row in rows]
 
 
@@ -79,7 +75,7 @@ def add_absence(
     """No reason is asked or stored. `absence_overlaps` when I am away then already."""
 
     def work() -> tuple[int, Schema]:
-        made = absences.add(_me(request), starts_at=body.starts_at, ends_at=body.ends_at, stand_in_id=body.stand_in)
+        made = absences.add(caller(request), starts_at=body.starts_at, ends_at=body.ends_at, stand_in_id=body.stand_in)
         return 201, AbsenceOut.of(made)
 
     return idempotency.once(request, idempotency_key, work)
@@ -93,7 +89,7 @@ def add_absence(
 )
 def move_absence_end(request: HttpRequest, absence_id: AbsenceId, body: AbsenceEndIn) -> Any:
     """Back already: what waits for me is offered at once. `absence_overlaps` when I am away then already."""
-    return AbsenceOut.of(absences.move_end(_me(request), absence_id, body.ends_at))
+    return AbsenceOut.of(absences.move_end(caller(request), absence_id, body.ends_at))
 
 
 @router.delete(
@@ -103,5 +99,5 @@ def move_absence_end(request: HttpRequest, absence_id: AbsenceId, body: AbsenceE
     summary="I will not be away after all",
 )
 def remove_absence(request: HttpRequest, absence_id: AbsenceId) -> HttpResponse:
-    absences.remove(_me(request), absence_id)
+    absences.remove(caller(request), absence_id)
     return HttpResponse(status=204)

@@ -16,3 +16,9 @@ class Bearer(HttpBearer):
             return None
         request.access_token = found  # type: ignore[attr-defined]
         return found.person
+
+
+def caller(request: HttpRequest) -> Person:
+    """Who calls: whom `Bearer` found."""
+    person: Person = request.auth  # type: ignore[attr-defined]
+    return person

@@ -11,7 +11,8 @@ from ninja import Query, Router
 from backend import clock, idempotency
 from backend.errors import NotAllowed, NotFound
 from backend.manners import IdempotencyKey, Schema, SearchText, problems
-from people.models import Person, Role
+from people.bearer import caller
+from people.models import Role
 from questions import asked, knowledge, reuse
 from questions.models import AskedGroup, AskedWeek, Question
 from questions.schemas import AskedWeekOut, FoundOut, QuestionOut, ReuseIn, UseIn
@@ -23,11 +24,6 @@ Results = Annotated[int, Query(knowledge.RESULTS, ge=1, le=RESULTS_MAX, descript
 Week = Annotated[date | None, Query(None, description="Any day of the week; the newest one that was grouped when missing.")]
 
 
-def _me(request: HttpRequest) -> Person:
-    person: Person = request.auth  # type: ignore[attr-defined]
-    return person
-
-
 @router.get(
     "/knowledge",
     response={200: list[FoundOut], **problems()},
@@ -36,7 +32,7 @@ def _me(request: HttpRequest) -> Person:
 )
 def search(request: HttpRequest, q: Words, limit: Results) -> Any:
     """While typing; the best first, nothing when nothing is near. Confidential questions, internal notes: never."""
-    me = _me(request)
+    me = caller(request)
     return [FoundOut.of(one, me) for one in knowledge.search(me, q, limit=limit)]
 
 
@@ -51,7 +47,7 @@ def reuse_answer(request: HttpRequest, answer_id: UUID, body: UseIn, idempotency
 
     `answer_not_reusable` when it was changed or taken back meanwhile.
     """
-    me, at = _me(request), clock.now()
+    me, at = caller(request), clock.now()
 
     def work() -> tuple[int, Schema]:
         made = reuse.use(
@@ -77,8 +73,8 @@ def reuse_answer(request: HttpRequest, answer_id: UUID, body: UseIn, idempotency
 def reuse_for_question(request: HttpRequest, question_id: UUID, body: ReuseIn) -> Any:
     """Closes it as `reused`. Twice is fine. `question_not_open` when it is answered; `answer_not_reusable` when the answer
     was changed or taken back meanwhile."""
-    question: Question = reuse.close_with(_me(request), question_id, body.answer)
-    return QuestionOut.of(question, _me(request))
+    question: Question = reuse.close_with(caller(request), question_id, body.answer)
+    return QuestionOut.of(question, caller(request))
 
 
 @router.get(
@@ -89,7 +85,7 @@ def reuse_for_question(request: HttpRequest, question_id: UUID, body: ReuseIn) -
 )
 def get_asked(request: HttpRequest, week: Week) -> Any:
     """For programme managers. Groups of similar questions by topic; confidential ones are left out."""
-    me = _me(request)
+    me = caller(request)
     if not me.has_role(Role.PROGRAMME_MANAGER):
         raise NotAllowed(_("Only programme managers can see this."))
     weeks = AskedWeek.objects.filter(starts_on=asked.monday(week)) if week else AskedWeek.objects.all()

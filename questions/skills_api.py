@@ -9,7 +9,7 @@ from ninja import Path, Router
 from pydantic import Field
 
 from backend.manners import Schema, problems
-from people.models import Person
+from people.bearer import caller
 from questions import records, skills
 from questions.models import Expertise, Topic
 from questions.schemas import TopicBrief, topic_brief
@@ -67,11 +67,6 @@ def _record(row: Expertise) -> RecordOut:
     )
 
 
-def _me(request: HttpRequest) -> Person:
-    person: Person = request.auth  # type: ignore[attr-defined]
-    return person
-
-
 @router.get(
     "/me/expertise",
     response={200: list[ExpertiseOut], **problems()},
@@ -79,7 +74,7 @@ def _me(request: HttpRequest) -> Person:
     summary="What I answer questions about",
 )
 def list_expertise(request: HttpRequest) -> Any:
-    me = _me(request)
+    me = caller(request)
     return [ExpertiseOut.of(row, me.language) for row in skills.of(me)[:MINE_MAX]]
 
 
@@ -91,7 +86,7 @@ def list_expertise(request: HttpRequest) -> Any:
 )
 def set_expertise(request: HttpRequest, topic: Slug, body: LevelIn) -> Any:
     """1 or 2; 3 is the lead's to give (`not_allowed`). What waits and fits is offered to me at once."""
-    me = _me(request)
+    me = caller(request)
     return ExpertiseOut.of(skills.set_own(me, skills.topic_in_use(topic), body.level), me.language)
 
 
@@ -103,12 +98,12 @@ def set_expertise(request: HttpRequest, topic: Slug, body: LevelIn) -> Any:
 )
 def drop_expertise(request: HttpRequest, topic: Slug) -> HttpResponse:
     """Offers I have not accepted go to somebody else; what I accepted stays mine. Twice is fine."""
-    skills.drop_own(_me(request), skills.topic_in_use(topic))
+    skills.drop_own(caller(request), skills.topic_in_use(topic))
     return HttpResponse(status=204)
 
 
 def _led(request: HttpRequest, slug: str) -> Topic:
-    return skills.led_by(_me(request), slug)
+    return skills.led_by(caller(request), slug)
 
 
 @router.get(
@@ -131,7 +126,7 @@ def list_topic_experts(request: HttpRequest, topic: Slug) -> Any:
 )
 def set_topic_expert(request: HttpRequest, topic: Slug, person: UUID, body: LevelIn) -> Any:
     """For the topic's lead. `invalid` when the colleague is not an expert."""
-    return TopicExpertOut.of(skills.set_level(_me(request), _led(request, topic), person, body.level))
+    return TopicExpertOut.of(skills.set_level(caller(request), _led(request, topic), person, body.level))
 
 
 @router.delete(
@@ -142,5 +137,5 @@ def set_topic_expert(request: HttpRequest, topic: Slug, person: UUID, body: Leve
 )
 def drop_topic_expert(request: HttpRequest, topic: Slug, person: UUID) -> HttpResponse:
     """For the topic's lead. Offers they have not accepted go to somebody else."""
-    skills.drop(_me(request), _led(request, topic), person)
+    skills.drop(caller(request), _led(request, topic), person)
     return HttpResponse(status=204)

@@ -10,6 +10,7 @@ from ninja import Router
 from backend import clock, idempotency
 from backend.errors import NotFound
 from backend.manners import BadRequest, Cursor, IdempotencyKey, Limit, Page, Schema, page, problems
+from people.bearer import caller
 from people.by_name import page_by_name
 from people.models import Person
 from rewards import badges, gifts, kudos, ledger, statement
@@ -31,14 +32,9 @@ router = Router(tags=["rewards"])
 CSV_LINES = 10_000
 
 
-def _me(request: HttpRequest) -> Person:
-    person: Person = request.auth  # type: ignore[attr-defined]
-    return person
-
-
 @router.get("/wallet", response={200: WalletOut, **problems()}, operation_id="get_wallet", summary="What I can give away")
 def get_wallet(request: HttpRequest) -> Any:
-    return WalletOut.of(ledger.wallet(_me(request), clock.now()))
+    return WalletOut.of(ledger.wallet(caller(request), clock.now()))
 
 
 @router.get(
@@ -55,7 +51,7 @@ def get_statement(request: HttpRequest, cursor: Cursor, limit: Limit) -> Any:
         raise BadRequest(_("This cursor is not one of ours.")) from error
     if below is not None and not 0 < below < 2**63:
         raise BadRequest(_("This cursor is not one of ours."))
-    found = statement.lines(_me(request), below=below, limit=limit + 2)
+    found = statement.lines(caller(request), below=below, limit=limit + 2)
     shown = _whole_transfers(found, limit)
     return {
         "items": [StatementLine(**vars(line)) for line in shown],
@@ -73,7 +69,7 @@ def _whole_transfers(found: list[statement.Line], limit: int) -> list[statement.
 @router.get("/wallet/statement.csv", operation_id="get_statement_csv", summary="My credits as a table", response={200: str})
 def get_statement_csv(request: HttpRequest) -> HttpResponse:
     """The newest 10,000 lines; opens in a spreadsheet."""
-    text = statement.as_csv(_me(request), CSV_LINES)
+    text = statement.as_csv(caller(request), CSV_LINES)
     headers = {"Content-Disposition": 'attachment; filename="credits.csv"'}
     return HttpResponse(text, content_type="text/csv; charset=utf-8", headers=headers)
 
@@ -82,7 +78,7 @@ def get_statement_csv(request: HttpRequest) -> HttpResponse:
     "/offers", response={200: list[OfferOut], **problems()}, operation_id="list_offers", summary="What I can hand out"
 )
 def list_offers(request: HttpRequest) -> Any:
-    me = _me(request)
+    me = caller(request)
     return [OfferOut.of(offer, me.language) for offer in gifts.open_offers(me, clock.now())]
 
 
@@ -92,7 +88,7 @@ def list_offers(request: HttpRequest) -> Any:
 def hand_out_gift(request: HttpRequest, body: GiveIn, idempotency_key: IdempotencyKey) -> HttpResponse:
     """My credits are held until my friend claims it. Refusals: `not_enough_credits`, `limit_reached`, `budget_spent`,
     `offer_closed`."""
-    me = _me(request)
+    me = caller(request)
 
     def work() -> tuple[int, Schema]:
         gift = gifts.hand_out(
@@ -106,13 +102,13 @@ def hand_out_gift(request: HttpRequest, body: GiveIn, idempotency_key: Idempoten
 @router.get("/gifts", response={200: Page[GiftOut], **problems()}, operation_id="list_gifts", summary="What I gave")
 def list_gifts(request: HttpRequest, cursor: Cursor, limit: Limit) -> Any:
     """Newest first."""
-    rows = Gift.objects.filter(giver=_me(request)).select_related("offer", "giver")
+    rows = Gift.objects.filter(giver=caller(request)).select_related("offer", "giver")
     return page(rows, cursor=cursor, limit=limit, time_field="handed_out_at", show=GiftOut.of)
 
 
 @router.get("/gifts/{gift_id}", response={200: GiftOut, **problems(404)}, operation_id="get_gift", summary="One of them")
 def get_gift(request: HttpRequest, gift_id: UUID) -> Any:
-    gift = Gift.objects.select_related("offer", "giver").filter(pk=gift_id, giver=_me(request)).first()
+    gift = Gift.objects.select_related("offer", "giver").filter(pk=gift_id, giver=caller(request)).first()
     if gift is None:
         raise NotFound(_("This gift does not exist."))
     return GiftOut.of(gift)
@@ -126,7 +122,7 @@ def get_gift(request: HttpRequest, gift_id: UUID) -> Any:
 )
 def cancel_gift(request: HttpRequest, gift_id: UUID) -> Any:
     """Twice is fine. `gift_gone` when it was claimed or is over."""
-    return GiftOut.of(ledger.retried(lambda: gifts.cancel(_me(request), gift_id)))
+    return GiftOut.of(ledger.retried(lambda: gifts.cancel(caller(request), gift_id)))
 
 
 @router.post(
@@ -137,7 +133,7 @@ def cancel_gift(request: HttpRequest, gift_id: UUID) -> Any:
 )
 def renew_link(request: HttpRequest, gift_id: UUID) -> Any:
     """The old link and its code die at once. `gift_gone` when it is over."""
-    gift = ledger.retried(lambda: gifts.new_link(_me(request), gift_id))
+    gift = ledger.retried(lambda: gifts.new_link(caller(request), gift_id))
     return SharedGiftOut(**SharedGiftOut.reveal(SharedGiftOut.of(gift).model_dump()))
 
 
@@ -146,7 +142,7 @@ def renew_link(request: HttpRequest, gift_id: UUID) -> Any:
 )
 def thank(request: HttpRequest, body: ThankIn, idempotency_key: IdempotencyKey) -> HttpResponse:
     """Refusals: `not_enough_credits`, `limit_reached`."""
-    me = _me(request)
+    me = caller(request)
 
     def work() -> tuple[int, Schema]:
         colleague = Person.objects.present().filter(pk=body.colleague_id).first()
@@ -163,7 +159,7 @@ def thank(request: HttpRequest, body: ThankIn, idempotency_key: IdempotencyKey) 
 )
 def list_received(request: HttpRequest, cursor: Cursor, limit: Limit) -> Any:
     """Newest first."""
-    rows = Kudos.objects.filter(receiver=_me(request)).select_related("giver", "receiver")
+    rows = Kudos.objects.filter(receiver=caller(request)).select_related("giver", "receiver")
     return page(rows, cursor=cursor, limit=limit, time_field="created_at", show=KudosOut.of)
 
 
@@ -172,14 +168,14 @@ def list_received(request: HttpRequest, cursor: Cursor, limit: Limit) -> Any:
 )
 def list_given(request: HttpRequest, cursor: Cursor, limit: Limit) -> Any:
     """Newest first."""
-    rows = Kudos.objects.filter(giver=_me(request)).select_related("giver", "receiver")
+    rows = Kudos.objects.filter(giver=caller(request)).select_related("giver", "receiver")
     return page(rows, cursor=cursor, limit=limit, time_field="created_at", show=KudosOut.of)
 
 
 @router.get("/badges", response={200: list[BadgeOut], **problems()}, operation_id="list_badges", summary="My badges")
 def list_badges(request: HttpRequest) -> Any:
     """Mine and those I can still get, with how far I am."""
-    me = _me(request)
+    me = caller(request)
     return [BadgeOut.of(row, me.language) for row in badges.mine(me)]
 
 
@@ -191,7 +187,7 @@ def list_badges(request: HttpRequest) -> Any:
 )
 def list_team_badges(request: HttpRequest, cursor: Cursor, limit: Limit) -> Any:
     """Only of those who chose to show them (`shows_badges` of `PATCH /me`), by name. There is no ranking."""
-    me = _me(request)
+    me = caller(request)
     return page_by_name(
         badges.team_of(me), cursor=cursor, limit=limit, show=lambda person: TeamMateOut.of(person, me.language)
     )
