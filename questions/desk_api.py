@@ -1,33 +1,111 @@
 """The duty desk over HTTP. For people of the desk; everybody else is told that they may not."""
 
-from typing import Annotated, Any
+from datetime import datetime
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 from ninja import Path, Router
+from pydantic import Field
 
 from backend import clock, idempotency
 from backend.errors import Invalid, NotAllowed, NotFound
-from backend.manners import Cursor, IdempotencyKey, Limit, Page, Schema, page_soonest_first, problems
+from backend.manners import (
+    Cursor,
+    IdempotencyKey,
+    Limit,
+    Page,
+    Schema,
+    ShortCode,
+    page_soonest_first,
+    problems,
+)
 from people.bearer import caller
 from people.models import Person
 from questions import answering, corrections, desk, duty
 from questions.assignments_api import already_answered
-from questions.models import Question, Topic
-from questions.schemas import (
-    AnswerIn,
-    CloseIn,
-    ColleagueIn,
-    DeskExpertOut,
-    DeskItemOut,
-    ShiftIn,
-    ShiftOut,
-    TopicChoiceIn,
+from questions.models import (
+    DutyShift,
+    Question,
+    Topic,
+    Workload,
 )
+from questions.schemas import AnswerIn, ColleagueIn, PromiseOut, TopicBrief, topic_brief
 
 router = Router(tags=["desk"])
 ShiftId = Annotated[int, Path(..., ge=1, le=2**53)]
+
+
+class DeskItemOut(Schema):
+    """A question that waits for the desk."""
+
+    id: UUID
+    reference: str = Field(max_length=12)
+    text: str = Field(description="Unmasked: the desk must be able to see what it is about.")
+    language: str = Field(max_length=2)
+    state: str = Field(description="triage, unstaffed, or any other unanswered state when it is nearly due. May grow.")
+    topic: TopicBrief | None
+    guesses: list[TopicBrief] = Field(description="What it may be about, likeliest first.")
+    promise: PromiseOut
+    holder: str | None = Field(description="Who of the desk deals with it; null when it is free.")
+
+    @classmethod
+    def of(cls, question: Question, reader: Person, topics: dict[UUID, Topic]) -> "DeskItemOut":
+        guesses = [topics[pk] for pk in question.topic_guesses if pk in topics]
+        return cls(
+            id=question.pk,
+            reference=question.reference,
+            text=question.text,
+            language=question.language,
+            state=question.state,
+            topic=topic_brief(question.topic, reader.language),
+            guesses=[TopicBrief(slug=topic.slug, name=topic.name(reader.language)) for topic in guesses],
+            promise=PromiseOut.of(question.current_round, clock.now()),
+            holder=question.desk_holder.name if question.desk_holder else None,
+        )
+
+
+class DeskExpertOut(Schema):
+    """An expert to whom the desk may give it."""
+
+    id: UUID
+    name: str = Field(max_length=120)
+    open: int = Field(description="Questions they hold now.", ge=0, le=32767)
+    capacity: int = Field(description="Questions they can hold.", ge=0, le=32767)
+
+    @classmethod
+    def of(cls, person: Person, load: Workload) -> "DeskExpertOut":
+        return cls(id=person.pk, name=person.name, open=load.open_count, capacity=load.capacity)
+
+
+class TopicChoiceIn(Schema):
+    topic: ShortCode = Field(description="A topic's slug.")
+
+
+class CloseIn(Schema):
+    reason: Literal["not_a_question", "duplicate"]
+
+
+class ShiftIn(Schema):
+    person: UUID = Field(description="Somebody of the duty desk.")
+    starts_at: datetime = Field(description="With its offset.")
+    ends_at: datetime = Field(description="With its offset.")
+
+
+class ShiftOut(Schema):
+    """Who is on duty when."""
+
+    id: int
+    person: UUID
+    name: str = Field(max_length=120)
+    starts_at: datetime = Field(description="UTC.")
+    ends_at: datetime = Field(description="UTC.")
+
+    @classmethod
+    def of(cls, shift: DutyShift) -> "ShiftOut":
+        who = shift.person
+        return cls(id=shift.pk, person=who.pk, name=who.name, starts_at=shift.starts_at, ends_at=shift.ends_at)
 
 
 def _desk(request: HttpRequest) -> Person:

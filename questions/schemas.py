@@ -1,6 +1,6 @@
 """The shapes that questions travel in."""
 
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
@@ -10,20 +10,15 @@ from backend import clock
 from backend.manners import AnswerText, LongText, NoteText, Schema, ShortCode
 from people.models import Person
 from questions import links, masking, words
-from questions.knowledge import Found
 from questions.masking import masked
 from questions.models import (
     Answer,
-    AskedGroup,
-    AskedWeek,
     Assignment,
     Clarification,
-    DutyShift,
     Event,
     Question,
     Round,
     Topic,
-    Workload,
 )
 
 
@@ -302,78 +297,6 @@ class RateOut(Schema):
     result: str = Field(description="helped, reopened, not_helped (was reopened before) or rated (had a rating).")
 
 
-class FoundOut(Schema):
-    """An answered question that may answer mine."""
-
-    answer_id: UUID = Field(description="To use it: `reuse_answer`, or `reuse_for_question`.")
-    question: str = Field(description="Phone numbers, IBANs and mail addresses are masked unless it is mine.")
-    answer: str = Field(description="What the friend may read.")
-    author: str = Field(description="The expert's name.", max_length=120)
-    language: str = Field(description="Of the question.", max_length=2)
-    topic: TopicBrief | None
-    received_at: datetime = Field(description="UTC: when the answer was received.")
-    valid_until: datetime | None = Field(description="UTC: do not relay it after this; null when it has no end.")
-    helped: bool | None = Field(description="True when the friend said so.")
-    reused: int = Field(description="How many colleagues used it.", ge=0, le=2**31)
-    similarity: float | None = Field(
-        description="Of the questions, to 1; null when it was found by its words alone.", ge=-1, le=1
-    )
-
-    @classmethod
-    def of(cls, found: Found, reader: Person) -> "FoundOut":
-        name = found.topic_en if reader.language == "en" else found.topic_nl
-        same = ("answer_id", "question", "answer", "author", "language", "received_at", "valid_until", "helped", "reused")
-        return cls(
-            **{field: getattr(found, field) for field in same},
-            topic=TopicBrief(slug=found.topic_slug, name=name) if found.topic_slug and name else None,
-            similarity=None if found.similarity is None else round(found.similarity, 3),
-        )
-
-
-class ReuseIn(Schema):
-    answer: UUID = Field(description="`answer_id` of what `search_knowledge` found.")
-
-
-class UseIn(Schema):
-    text: LongText = Field(description="The friend's question, 1 to 4000 characters.")
-    language: Literal["nl", "en"] | None = Field(None, description="Of the question; my language when missing.")
-    is_confidential: bool = Field(False, description="Not to be counted among what people ask.")
-
-
-class AskedGroupOut(Schema):
-    """What several people asked."""
-
-    topic: TopicBrief
-    text: str = Field(description="The question that stands for the others, masked.")
-    count: int = Field(ge=1, le=2**31)
-    share: float = Field(description="Of the topic's questions in this week.", ge=0, le=1)
-    previous_count: int = Field(description="Questions like it the week before.", ge=0, le=2**31)
-    change: int = Field(description="`count` less `previous_count`.", ge=-(2**31), le=2**31)
-
-
-class AskedWeekOut(Schema):
-    """A week of questions, grouped; the largest group first."""
-
-    week: date = Field(description="Its Monday, in the company's time.")
-    made_at: datetime = Field(description="UTC.")
-    groups: list[AskedGroupOut]
-
-    @classmethod
-    def of(cls, week: AskedWeek, groups: list[AskedGroup], reader: Person) -> "AskedWeekOut":
-        shown = [
-            AskedGroupOut(
-                topic=TopicBrief(slug=group.topic.slug, name=group.topic.name(reader.language)),
-                text=group.text,
-                count=group.count,
-                share=round(group.share, 4),
-                previous_count=group.previous_count,
-                change=group.change,
-            )
-            for group in groups
-        ]
-        return cls(week=week.starts_on, made_at=week.made_at, groups=shown)
-
-
 class TextIn(Schema):
     text: LongText = Field(description="1 to 4000 characters.")
 
@@ -411,77 +334,3 @@ class ApprovalOut(Schema):
             author=draft.author.name,
             promise=PromiseOut.of(draft.question.current_round, clock.now()),
         )
-
-
-# --- the duty desk ---------------------------------------------------------------------------------------------------
-
-
-class DeskItemOut(Schema):
-    """A question that waits for the desk."""
-
-    id: UUID
-    reference: str = Field(max_length=12)
-    text: str = Field(description="Unmasked: the desk must be able to see what it is about.")
-    language: str = Field(max_length=2)
-    state: str = Field(description="triage, unstaffed, or any other unanswered state when it is nearly due. May grow.")
-    topic: TopicBrief | None
-    guesses: list[TopicBrief] = Field(description="What it may be about, likeliest first.")
-    promise: PromiseOut
-    holder: str | None = Field(description="Who of the desk deals with it; null when it is free.")
-
-    @classmethod
-    def of(cls, question: Question, reader: Person, topics: dict[UUID, Topic]) -> "DeskItemOut":
-        guesses = [topics[pk] for pk in question.topic_guesses if pk in topics]
-        return cls(
-            id=question.pk,
-            reference=question.reference,
-            text=question.text,
-            language=question.language,
-            state=question.state,
-            topic=topic_brief(question.topic, reader.language),
-            guesses=[TopicBrief(slug=topic.slug, name=topic.name(reader.language)) for topic in guesses],
-            promise=PromiseOut.of(question.current_round, clock.now()),
-            holder=question.desk_holder.name if question.desk_holder else None,
-        )
-
-
-class DeskExpertOut(Schema):
-    """An expert to whom the desk may give it."""
-
-    id: UUID
-    name: str = Field(max_length=120)
-    open: int = Field(description="Questions they hold now.", ge=0, le=32767)
-    capacity: int = Field(description="Questions they can hold.", ge=0, le=32767)
-
-    @classmethod
-    def of(cls, person: Person, load: Workload) -> "DeskExpertOut":
-        return cls(id=person.pk, name=person.name, open=load.open_count, capacity=load.capacity)
-
-
-class TopicChoiceIn(Schema):
-    topic: ShortCode = Field(description="A topic's slug.")
-
-
-class CloseIn(Schema):
-    reason: Literal["not_a_question", "duplicate"]
-
-
-class ShiftIn(Schema):
-    person: UUID = Field(description="Somebody of the duty desk.")
-    starts_at: datetime = Field(description="With its offset.")
-    ends_at: datetime = Field(description="With its offset.")
-
-
-class ShiftOut(Schema):
-    """Who is on duty when."""
-
-    id: int
-    person: UUID
-    name: str = Field(max_length=120)
-    starts_at: datetime = Field(description="UTC.")
-    ends_at: datetime = Field(description="UTC.")
-
-    @classmethod
-    def of(cls, shift: DutyShift) -> "ShiftOut":
-        who = shift.person
-        return cls(id=shift.pk, person=who.pk, name=who.name, starts_at=shift.starts_at, ends_at=shift.ends_at)
