@@ -8,8 +8,8 @@ from django.test import Client
 
 from backend import clock
 from questions import answering, routing
-from questions.admin import promise_clock, span
 from questions.models import Answer, Assignment, Event, Question, Round, TopicExample, record
+from questions.question_page import promise_clock, span
 from tests.back_office.conftest import TEXT, add_history, make_question
 from tests.conftest import Cast, later
 
