@@ -18,6 +18,7 @@ from django.conf import settings
 from django.db import connection, connections
 from django.test import Client
 from django.test.utils import setup_databases, teardown_databases
+from django.utils import translation
 from twilio.request_validator import RequestValidator
 
 from backend import clock
@@ -58,6 +59,12 @@ def _clock_at_rest() -> Iterator[None]:
     clock.reset()
     yield
     clock.reset()
+
+
+@pytest.fixture(autouse=True)
+def _language_at_rest() -> None:
+    """A page of the test before may have left its reader's language behind."""
+    translation.deactivate()
 
 
 @pytest.fixture
