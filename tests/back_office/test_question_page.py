@@ -1,10 +1,12 @@
 """A question's page: its clock, its thread, and the desk's one press."""
 
+from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
 from django.db import Error, connection, transaction
 from django.test import Client
+from django.utils import translation
 
 from backend import clock
 from questions import answering, routing
@@ -138,11 +140,19 @@ def test_the_clock_is_asked_and_not_the_worker(office: dict[str, Client], quiet_
     assert question.reference not in page
 
 
+@pytest.fixture
+def in_english() -> Iterator[None]:
+    with translation.override("en"):
+        yield
+
+
+@pytest.mark.usefixtures("in_english")
 def test_words_for_spans() -> None:
     spans = {0: "0 m", 59: "59 m", 60: "1 h 0 m", 200: "3 h 20 m", 2879: "47 h 59 m", 2880: "2 d 0 h", 3121: "2 d 4 h"}
     assert {minutes: span(timedelta(minutes=minutes)) for minutes in spans} == spans
 
 
+@pytest.mark.usefixtures("in_english")
 def test_colours_of_the_clock() -> None:
     start = clock.now()
     round_ = Round(started_at=start, due_at=start + timedelta(hours=24))
