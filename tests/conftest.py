@@ -8,12 +8,14 @@ import smtplib
 import threading
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from email.message import EmailMessage
 from typing import Any
 
 import pytest
+from aiosmtpd.controller import Controller
 from django.conf import settings
 from django.db import connection, connections
 from django.test import Client
@@ -21,7 +23,7 @@ from django.test.utils import setup_databases, teardown_databases
 from django.utils import translation
 from twilio.request_validator import RequestValidator
 
-from backend import clock
+from backend import clock, embedded
 from notifications import delivery, inbound, planning
 from notifications.inbound import handling
 from notifications.management.commands import receive_mail
@@ -35,6 +37,7 @@ from sandbox.models import Letter
 from sandbox.twilio import Server, new_sid
 
 QUIET_ROUNDS = 20
+PORT_TRIES = 20
 
 
 @pytest.fixture(scope="session")
@@ -94,18 +97,33 @@ def _server(sql: str) -> None:
         cursor.execute(sql)
 
 
+def _listening(listen: Callable[[int], Any]) -> tuple[Any, int]:
+    """A listener and its port: one that was free a moment ago may be somebody's by now, so another is tried."""
+    for _ in range(PORT_TRIES):
+        port = embedded.free_port()
+        with suppress(OSError):
+            return listen(port), port
+    raise AssertionError("no port to listen on")
+
+
+def _started(controller: Controller) -> Controller:
+    controller.start()
+    return controller
+
+
 @pytest.fixture(scope="session")
 def wires(django_test_environment: None) -> Iterator[None]:
     """The real entrances and the pretend providers, listening: SMTP in, SMTP out, Twilio, Firebase."""
     settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"  # Django's test set-up put a mock there
-    twilio = Server("127.0.0.1", settings.SANDBOX_TWILIO_PORT)
+    twilio, settings.SANDBOX_TWILIO_PORT = _listening(lambda port: Server("127.0.0.1", port))
+    firebase, settings.SANDBOX_FCM_PORT = _listening(lambda port: fcm.Server("127.0.0.1", port))
+    catcher, settings.SANDBOX_SMTP_PORT = _listening(lambda port: _started(mailbox.controller("127.0.0.1", port)))
+    mail_in, settings.MAIL_IN_PORT = _listening(lambda port: _started(receive_mail.controller("127.0.0.1", port)))
+    settings.TWILIO_BASE_URL = f"http://127.0.0.1:{settings.SANDBOX_TWILIO_PORT}"
+    settings.FCM_BASE_URL = f"http://127.0.0.1:{settings.SANDBOX_FCM_PORT}"
+    settings.EMAIL_PORT = settings.SANDBOX_SMTP_PORT
     threading.Thread(target=twilio.serve_forever, daemon=True).start()
-    firebase = fcm.Server("127.0.0.1", settings.SANDBOX_FCM_PORT)
     threading.Thread(target=firebase.serve_forever, daemon=True).start()
-    catcher = mailbox.controller("127.0.0.1", settings.SANDBOX_SMTP_PORT)
-    mail_in = receive_mail.controller("127.0.0.1", settings.MAIL_IN_PORT)
-    catcher.start()
-    mail_in.start()
     yield
     mail_in.stop()
     catcher.stop()
