@@ -17,6 +17,7 @@ from people.api import router as people_router
 from people.bearer import Bearer
 from questions.api import router as questions_router
 from questions.assignments_api import router as assignments_router
+from questions.attachments_api import router as attachments_router
 from questions.desk_api import router as desk_router
 from questions.directory_api import router as directory_router
 from questions.knowledge_api import router as knowledge_router
@@ -53,6 +54,7 @@ api = Api(
 api.add_router("", people_router)
 api.add_router("", questions_router)
 api.add_router("", assignments_router)
+api.add_router("", attachments_router)
 api.add_router("", desk_router)
 api.add_router("", skills_router)
 api.add_router("", knowledge_router)

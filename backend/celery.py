@@ -26,6 +26,7 @@ def timetable(sender: Celery, **_: object) -> None:
         "questions.tasks.expire_offers",
         "questions.tasks.follow_up",
         "questions.tasks.tend_knowledge",
+        "questions.tasks.tend_attachments",
         "people.tasks.begin_absences",
         "rewards.tasks.run_due",
     ):

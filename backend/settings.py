@@ -161,6 +161,33 @@ else:
     EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _mail["EMAIL_HOST_USER"], _mail["EMAIL_HOST_PASSWORD"]
     EMAIL_USE_TLS, EMAIL_USE_SSL = _mail["EMAIL_USE_TLS"], _mail["EMAIL_USE_SSL"]
 
+# --- attachments -----------------------------------------------------------------------------------------------------
+# On the local disk, which web and workers must share, or in an S3 bucket; boto3 reads AWS's own variables for its keys.
+ATTACHMENTS_BUCKET = env.str("ATTACHMENTS_BUCKET", "")
+if ATTACHMENTS_BUCKET:
+    _attachments = {
+        "BACKEND": "storages.backends.s3.S3Storage",
+        "OPTIONS": {
+            "bucket_name": ATTACHMENTS_BUCKET,
+            "endpoint_url": env.str("ATTACHMENTS_ENDPOINT_URL", "") or None,  # another maker's S3
+            "region_name": env.str("ATTACHMENTS_REGION", "") or None,
+            "querystring_expire": 60,  # seconds that an address opens a file
+        },
+    }
+else:
+    _attachments = {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": VAR_DIR / "files"}}
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": VAR_DIR / "files"}},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+    "attachments": _attachments,
+}
+# A virus scanner that speaks clamd's protocol: "clamav:3310". Empty: pictures are only drawn anew.
+_scanner = env.str("VIRUS_SCANNER", "")
+VIRUS_SCANNER = (_scanner.rpartition(":")[0], int(_scanner.rpartition(":")[2])) if _scanner else None
+# A larger request is refused before it is read: a picture of 10 MB and its envelope.
+UPLOAD_BYTES_MAX = 11 * 2**20
+FILE_UPLOAD_HANDLERS = ["backend.uploads.Bounded", "django.core.files.uploadhandler.TemporaryFileUploadHandler"]
+
 # --- push ------------------------------------------------------------------------------------------------------------
 # Firebase's service account as a file (Google's own variable) or as its JSON. Without either nothing is pushed and
 # everybody stays on SMS and mail; only the sandbox pushes without an account, to its look-alike.

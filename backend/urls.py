@@ -31,6 +31,7 @@ urlpatterns = [
     re_path(r"^g/(?P<secret>[\w-]{16,32})$", reward_views.gift_page, name="gift_page"),
     re_path(r"^g/(?P<secret>[\w-]{16,32})/calendar\.ics$", reward_views.calendar, name="gift_calendar"),
     path("till/", till_page.till_page, name="till_page"),
+    path("files/<str:token>", question_views.file, name="file"),
     path("a/<str:token>", question_views.answer_page, name="answer_page"),
     path("webhooks/twilio/sms", notification_views.twilio_sms),
     path("webhooks/twilio/status/<uuid:delivery_id>", notification_views.twilio_status),

@@ -110,7 +110,8 @@ def get_question(request: HttpRequest, question_id: UUID) -> Any:
         raise NotFound(_("This question does not exist."))
     answer = after.shown(found)
     events = list(Event.objects.filter(question=found).order_by("id")[:THREAD_EVENTS])
-    return QuestionDetail.whole(found, me, answer, events, list(found.clarifications.order_by("asked_at")))
+    shown = list(found.attachments.exclude(state="removed").order_by("received_at"))
+    return QuestionDetail.whole(found, me, answer, events, list(found.clarifications.order_by("asked_at")), shown)
 
 
 @router.post(

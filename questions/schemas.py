@@ -4,16 +4,18 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
+from django.conf import settings
 from pydantic import Field
 
 from backend import clock
 from backend.manners import AnswerText, LongText, NoteText, Schema, ShortCode
 from people.models import Person
-from questions import links, masking, words
+from questions import attachments, links, masking, pictures, words
 from questions.masking import masked
 from questions.models import (
     Answer,
     Assignment,
+    Attachment,
     Clarification,
     Event,
     Question,
@@ -130,7 +132,54 @@ class ClarificationOut(Schema):
         return cls(id=row.pk, text=row.text, asked_at=row.asked_at, reply=reply, replied_at=row.replied_at)
 
 
+class AttachmentOut(Schema):
+    """A picture with a question."""
+
+    id: UUID
+    state: str = Field(
+        description="received (is being examined), private (only I see it), redacting (boxes are being drawn), shared"
+        " (the experts see it) or refused. May grow."
+    )
+    refusal: str = Field(description="infected or unreadable; empty unless refused.")
+    version: int = Field(description="What the addresses show; confirm it by this number. 0 until examined.", ge=0)
+    width: int = Field(description="Pixels; 0 until examined.", ge=0)
+    height: int = Field(description="Pixels; 0 until examined.", ge=0)
+    picture_url: str = Field(description="JPEG; opens for five minutes, then ask anew. Empty while there is none.")
+    thumbnail_url: str = Field(description="JPEG, at most 320 pixels a side; likewise.")
+    received_at: datetime = Field(description="UTC.")
+
+    @classmethod
+    def of(cls, row: Attachment) -> "AttachmentOut":
+        names = ("state", "refusal", "version", "width", "height", "received_at")
+        picture, thumbnail = attachments.url_path(row), attachments.url_path(row, thumbnail=True)
+        base = settings.PUBLIC_BASE_URL
+        return cls(
+            id=row.pk,
+            picture_url=picture and base + picture,
+            thumbnail_url=thumbnail and base + thumbnail,
+            **{name: getattr(row, name) for name in names},
+        )
+
+
+class Box(Schema):
+    """What a black rectangle covers, in pixels of the picture as first shown."""
+
+    left: int = Field(ge=0, le=pictures.SIDE_MAX)
+    top: int = Field(ge=0, le=pictures.SIDE_MAX)
+    width: int = Field(ge=1, le=pictures.SIDE_MAX)
+    height: int = Field(ge=1, le=pictures.SIDE_MAX)
+
+
+class RedactionIn(Schema):
+    boxes: list[Box] = Field(max_length=attachments.BOXES_MAX, description="All of them; an empty list uncovers again.")
+
+
+class ShareIn(Schema):
+    version: int = Field(ge=1, le=32767, description="The one I looked at.")
+
+
 class QuestionDetail(QuestionOut):
+    attachments: list[AttachmentOut] = Field(description="My pictures with it, oldest first.")
     answer: AnswerOut | None = Field(description="The released answer; null until there is one.")
     clarifications: list[ClarificationOut] = Field(description="What the expert asked back, oldest first.")
     thread: list[ThreadItem]
@@ -143,11 +192,13 @@ class QuestionDetail(QuestionOut):
         answer: Answer | None,
         events: list[Event],
         clarifications: list[Clarification],
+        pictures: list[Attachment],
     ) -> "QuestionDetail":
         return cls(
             **_question_fields(question, reader),
             answer=_answer(answer) if answer else None,
             clarifications=[ClarificationOut.of(row) for row in clarifications],
+            attachments=[AttachmentOut.of(row) for row in pictures],
             thread=[ThreadItem(at=event.at, kind=event.kind) for event in events],
         )
 
@@ -265,6 +316,7 @@ class MyAnswerOut(Schema):
 class AssignmentDetail(AssignmentOut):
     clarifications: list[ClarificationOut] = Field(description="What was asked back and replied, masked; oldest first.")
     answer: MyAnswerOut | None = Field(description="My newest text for this question; null until there is one.")
+    attachments: list[AttachmentOut] = Field(description="Pictures that the asker shared, oldest first.")
 
     @classmethod
     def whole(
@@ -274,6 +326,7 @@ class AssignmentDetail(AssignmentOut):
             **AssignmentOut.of(assignment, reader).model_dump(),
             clarifications=[ClarificationOut.of(row, masked=True) for row in clarifications],
             answer=MyAnswerOut.of(answer) if answer else None,
+            attachments=[AttachmentOut.of(row) for row in attachments.shared_with(assignment)],
         )
 
 

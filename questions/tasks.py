@@ -14,6 +14,7 @@ from backend.ring import ring
 from questions import (
     after,
     asked,
+    attachments,
     duty,
     expectation,
     experts,
@@ -105,6 +106,17 @@ def follow_up() -> None:
 
 
 @shared_task
+def tend_attachment(attachment_id: str) -> None:
+    _each([UUID(attachment_id)], attachments.tend)
+
+
+@shared_task
+def tend_attachments() -> None:
+    """Those whose ring was lost, whose worker was killed, or that wait for the virus scanner."""
+    _each(_tick("questions.tasks.tend_attachments", attachments.due_ids(BATCH)), attachments.tend)
+
+
+@shared_task
 def learn_answer(question_id: str) -> None:
     _each([UUID(question_id)], knowledge.learn, knowledge.put_aside)
 
@@ -143,3 +155,4 @@ def adopt_policies() -> None:
 @shared_task
 def purge() -> None:
     friends.purge()
+    attachments.purge()

@@ -1,15 +1,18 @@
-"""The two pages without sign-in: the friend's, and the expert's by magic link. Opening shows, pressing acts."""
+"""What opens without sign-in: the friend's page, the expert's by magic link, a picture. Opening shows, pressing acts."""
 
 from typing import Any
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.conf import settings
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils import translation
+from django.views.decorators.http import require_safe
 
 from backend import clock
 from backend.errors import Refusal
 from backend.pages import secret_page
-from questions import after, answering, corrections, friends, links, releasing, words
+from questions import after, answering, attachments, corrections, friends, links, releasing, words
 from questions.masking import masked
 from questions.models import Assignment, Question
 
@@ -127,6 +130,28 @@ def _expert_words(assignment: Assignment) -> dict[str, Any]:
         "overdue": question.current_round.status(clock.now()) in {"overdue", "breached"},
         "can_answer": question.is_unanswered and assignment.round_id == question.current_round_id,
         "own_answer": own,
+        "pictures": [
+            {"url": attachments.url_path(one), "thumbnail": attachments.url_path(one, thumbnail=True)}
+            for one in attachments.shared_with(assignment)
+        ],
         "leaves": words.when(own.leaves_at, expert) if own and own.leaves_at else "",
         "language": expert.language,
     }
+
+
+@require_safe
+def file(request: HttpRequest, token: str) -> HttpResponseBase:
+    """A picture, by the short-lived address that the API and the pages hand out."""
+    path = attachments.read_url(token)
+    if path is None:
+        raise Http404
+    if settings.ATTACHMENTS_BUCKET:
+        response: HttpResponseBase = redirect(attachments.store().url(path))
+        response["Cache-Control"] = "no-store"  # the bucket's own address lives shorter than ours
+    else:
+        response = FileResponse(attachments.store().open(path), content_type="image/jpeg")
+        response["Cache-Control"] = f"private, max-age={attachments.URL_SECONDS}"
+    response["Content-Security-Policy"] = "default-src 'none'; sandbox"
+    response["Referrer-Policy"] = "no-referrer"
+    response["X-Robots-Tag"] = "noindex"
+    return response

@@ -30,8 +30,9 @@ from notifications.management.commands import receive_mail
 from notifications.models import ItemCode
 from people import lifecycle
 from people.models import AccessToken, Person, WorkingHours
-from questions import after, duty, experts, knowledge, promise, releasing, reuse, routing
+from questions import after, attachments, duty, experts, knowledge, promise, releasing, reuse, routing
 from questions.models import Assignment, Expertise, Question, Topic, TopicExample, Workload
+from questions.tasks import _each
 from sandbox import fcm, mailbox
 from sandbox.models import Letter
 from sandbox.twilio import Server, new_sid
@@ -286,6 +287,9 @@ def work(*, sending: bool = True) -> None:
             moved += 1
         for author_id in reuse.authors_to_tell():
             reuse.tell_author(author_id)
+            moved += 1
+        for attachment_id in attachments.due_ids(500):
+            _each([attachment_id], attachments.tend)
             moved += 1
         for absence_id in lifecycle.absences_to_begin(500):
             lifecycle.begin_absence(absence_id)

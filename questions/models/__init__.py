@@ -6,6 +6,7 @@ from questions.models.assignments import HOPS_MAX as HOPS_MAX
 from questions.models.assignments import Assignment as Assignment
 from questions.models.assignments import Clarification as Clarification
 from questions.models.assignments import DutyShift as DutyShift
+from questions.models.attachments import Attachment as Attachment
 from questions.models.calendars import Calendar as Calendar
 from questions.models.calendars import CalendarSlot as CalendarSlot
 from questions.models.calendars import Closure as Closure

@@ -35,6 +35,7 @@ from questions.words.expert import helped as helped
 from questions.words.expert import needs_work as needs_work
 from questions.words.expert import no_longer_needed as no_longer_needed
 from questions.words.expert import offer as offer
+from questions.words.expert import picture_shared as picture_shared
 from questions.words.expert import reasons as reasons
 from questions.words.expert import reminder as reminder
 from questions.words.expert import too_late as too_late

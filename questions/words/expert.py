@@ -44,7 +44,22 @@ def _with_replies(question: Question) -> str:
     for asked in question.clarifications.exclude(reply="").order_by("asked_at"):
         values = {"asked": masked(asked.text), "reply": masked(asked.reply)}
         said.append(_("A colleague asked: %(asked)s\nThe reply: %(reply)s") % values)
+    if question.attachments.filter(state="shared").exists():
+        said.append(_("There is a picture with it: open the page to see it."))
     return "\n\n".join(said)
+
+
+@in_language_of(2)
+def picture_shared(question: Question, assignment: Assignment, expert: Person) -> Words:
+    names = {"reference": question.reference}
+    link = links.answer_link(assignment)
+    return {
+        "title": _("A picture with %(reference)s") % names,
+        "body": _("The colleague who asked %(reference)s has added a picture. Open the page to see it.") % names,
+        "sms": _("A picture was added to %(reference)s: %(link)s") % {**names, "link": link},
+        "link": link,
+        "link_text": _("See the picture"),
+    }
 
 
 def why(assignment: Assignment, reader: Person) -> str:
