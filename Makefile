@@ -39,6 +39,8 @@ test: .venv/.dev .venv/.words  ## the tests, in minutes
 
 test-all: .venv/.dev .venv/.words  ## and what is heavy: browser, killed processes
 	@command -v chromium >/dev/null || (apt-get update -qq && apt-get install -y -qq chromium >/dev/null)
+	@command -v java >/dev/null || (apt-get update -qq && apt-get install -y -qq default-jre-headless >/dev/null)
+	@command -v npm >/dev/null || (apt-get update -qq && apt-get install -y -qq nodejs npm >/dev/null)
 	$(PY) -m pytest -q -m heavy
 
 lint: .venv/.dev .venv/.words  ## style, types, layers, migrations, specification
@@ -52,6 +54,10 @@ lint: .venv/.dev .venv/.words  ## style, types, layers, migrations, specificatio
 spec: .venv/.run .venv/.words  ## write mobile_api_spec/openapi.json anew
 	$(PY) manage.py openapi
 
+clients: .venv/.dev  ## the example app's TypeScript client, generated; needs Java and npm
+	$(PY) -m tests.mobile_api_spec.generator typescript-fetch mobile_api_spec/examples/client
+	cd mobile_api_spec/examples && npm install --silent --no-package-lock
+
 words: .venv/.dev  ## collect texts for translation into backend/locale
 	$(PY) -m babel.messages.frontend --quiet extract -F backend/locale/babel.cfg --no-location --omit-header -k gettext_lazy -k _now -o backend/locale/django.pot .
 	$(PY) -m babel.messages.frontend --quiet update -i backend/locale/django.pot -d backend/locale -D django -l nl --no-fuzzy-matching --ignore-pot-creation-date --ignore-obsolete
@@ -61,4 +67,4 @@ lock: $(UV)  ## pin every dependency anew, with hashes and without addresses
 	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header pyproject.toml -o requirements.txt
 	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --group dev -c requirements.txt pyproject.toml -o requirements-dev.txt
 
-.PHONY: help run journey test test-all lint spec words lock
+.PHONY: help run journey test test-all lint spec clients words lock

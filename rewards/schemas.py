@@ -127,13 +127,13 @@ class SharedGiftOut(GiftOut):
     """With what I send to my friend by my own phone."""
 
     secret_number: int = Field(description="Which of its links this is.", ge=1, le=32767)
-    link: str = Field("", description="The friend's page. Shown here only: keep it, or ask for a new one.")
-    share_text: str = Field("", description="Words to send, with the link.")
+    link: str = Field(description="The friend's page. Shown here only: keep it, or ask for a new one.")
+    share_text: str = Field(description="Words to send, with the link.")
 
     @classmethod
     def of(cls, gift: Gift) -> "SharedGiftOut":
         """Without the secrets: this is what is remembered for a repeated request."""
-        return cls(**_fields(gift), secret_number=gift.secret_number)
+        return cls(**_fields(gift), secret_number=gift.secret_number, link="", share_text="")
 
     @classmethod
     def reveal(cls, body: dict[str, Any]) -> dict[str, Any]:
