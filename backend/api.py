@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
-from backend import busy, health
+from backend import busy, health, openapi_links
 from backend.errors import Refusal
 from backend.manners import PROBLEM_TYPE, JsonParser, problem
 from notifications.api import devices_router
@@ -27,6 +27,7 @@ from rewards.reports_api import router as reports_router
 from rewards.till_api import router as till_router
 
 VERSION = "1.1.0"
+FILE = {"type": "string", "contentMediaType": "application/octet-stream"}
 
 
 class Api(NinjaAPI):
@@ -39,6 +40,9 @@ class Api(NinjaAPI):
                 for status, response in operation["responses"].items():
                     if int(status) >= 400 and "content" in response:
                         response["content"] = {PROBLEM_TYPE: next(iter(response["content"].values()))}
+                    elif files := operation.get("x-files"):
+                        response["content"] = {kind: {"schema": FILE} for kind in files}
+        openapi_links.add(schema)
         return schema
 
 

@@ -17,7 +17,7 @@ from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 from ninja.parser import Parser
-from pydantic import AfterValidator, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, Strict, StringConstraints
 
 from backend.errors import Refusal
 
@@ -44,6 +44,22 @@ def printable(value: str) -> str:
     return value
 
 
+def _whole(value: Any) -> Any:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError("must be a whole number")
+    return value
+
+
+def _text(value: Any) -> Any:
+    if not isinstance(value, str | datetime):
+        raise ValueError("must be a time as text, RFC 3339")
+    return value
+
+
+# JSON's own types and no others: pydantic alone would take "1", true, "yes" and 1764028800 too, against the specification.
+Whole = Annotated[int, BeforeValidator(_whole)]
+YesNo = Annotated[bool, Strict()]
+Moment = Annotated[datetime, BeforeValidator(_text)]
 ShortCode = Annotated[str, StringConstraints(min_length=1, max_length=40, pattern=r"^[a-z0-9_-]+$")]
 LongText = Annotated[
     str, StringConstraints(min_length=1, max_length=4000, strip_whitespace=True), AfterValidator(printable)
@@ -121,6 +137,11 @@ def problems(*statuses: int) -> dict[Any, type[Problem]]:
     return {frozenset({400, 401, 422, *statuses}): Problem}
 
 
+def files(*kinds: str) -> dict[str, Any]:
+    """For `openapi_extra=`: the media types of an operation that answers with a file."""
+    return {"x-files": list(kinds)}
+
+
 class JsonParser(Parser):
     """Reads JSON that says it is JSON. orjson refuses lone surrogates, NaN and broken UTF-8."""
 
@@ -128,9 +149,12 @@ class JsonParser(Parser):
         if request.content_type != "application/json":
             raise UnsupportedMediaType(_("Send the body as application/json."))
         try:
-            return orjson.loads(request.body)
+            body = orjson.loads(request.body)
         except orjson.JSONDecodeError as error:
             raise BadRequest(_("The body is not valid JSON.")) from error
+        if not isinstance(body, dict):  # a list would pass for an object whose fields are all optional
+            raise BadRequest(_("The body must be a JSON object."))
+        return body
 
 
 Item = TypeVar("Item")

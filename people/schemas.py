@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import Field, StringConstraints
 
-from backend.manners import Schema
+from backend.manners import Moment, Schema, YesNo
 from people.models import Absence, Person
 
 OPT_INS = ("shows_contact", "shows_badges")
@@ -41,18 +41,18 @@ class MeIn(Schema):
 
     language: Literal["nl", "en"] | None = None
     time_zone: Annotated[str, StringConstraints(max_length=40)] | None = Field(None, description="IANA name.")
-    shows_contact: bool | None = Field(None, description="Show colleagues my mail address and number.")
-    shows_badges: bool | None = Field(None, description="Show my team my badges.")
+    shows_contact: YesNo | None = Field(None, description="Show colleagues my mail address and number.")
+    shows_badges: YesNo | None = Field(None, description="Show my team my badges.")
 
 
 class AbsenceIn(Schema):
-    starts_at: datetime = Field(description="UTC or with an offset.")
-    ends_at: datetime = Field(description="After `starts_at`; not in the past.")
+    starts_at: Moment = Field(description="UTC or with an offset.")
+    ends_at: Moment = Field(description="After `starts_at`; not in the past.")
     stand_in: UUID | None = Field(None, description="A colleague's id.")
 
 
 class AbsenceEndIn(Schema):
-    ends_at: datetime = Field(description="With its offset. Now or earlier: I am back already.")
+    ends_at: Moment = Field(description="With its offset. Now or earlier: I am back already.")
 
 
 class AbsenceOut(Schema):

@@ -15,6 +15,7 @@ from backend.manners import (
     Cursor,
     IdempotencyKey,
     Limit,
+    Moment,
     Page,
     Schema,
     ShortCode,
@@ -89,8 +90,8 @@ class CloseIn(Schema):
 
 class ShiftIn(Schema):
     person: UUID = Field(description="Somebody of the duty desk.")
-    starts_at: datetime = Field(description="With its offset.")
-    ends_at: datetime = Field(description="With its offset.")
+    starts_at: Moment = Field(description="With its offset.")
+    ends_at: Moment = Field(description="With its offset.")
 
 
 class ShiftOut(Schema):

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from backend import clock, idempotency
 from backend.errors import NotAllowed, NotFound
-from backend.manners import IdempotencyKey, LongText, Schema, SearchText, problems
+from backend.manners import IdempotencyKey, LongText, Schema, SearchText, YesNo, problems
 from people.bearer import caller
 from people.models import Person, Role
 from questions import asked, knowledge, reuse
@@ -65,7 +65,7 @@ class ReuseIn(Schema):
 class UseIn(Schema):
     text: LongText = Field(description="The friend's question, 1 to 4000 characters.")
     language: Literal["nl", "en"] | None = Field(None, description="Of the question; my language when missing.")
-    is_confidential: bool = Field(False, description="Not to be counted among what people ask.")
+    is_confidential: YesNo = Field(False, description="Not to be counted among what people ask.")
 
 
 class AskedGroupOut(Schema):

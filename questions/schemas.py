@@ -8,7 +8,7 @@ from django.conf import settings
 from pydantic import Field
 
 from backend import clock
-from backend.manners import AnswerText, LongText, NoteText, Schema, ShortCode
+from backend.manners import AnswerText, LongText, Moment, NoteText, Schema, ShortCode, Whole, YesNo
 from people.models import Person
 from questions import attachments, links, masking, pictures, words
 from questions.masking import masked
@@ -86,7 +86,7 @@ class AskIn(Schema):
     answer_mode: Literal["via_me", "direct"] = Field(
         "via_me", description="`via_me`: the answer comes to me. `direct`: also to the friend, who confirms an address."
     )
-    is_confidential: bool = Field(False, description="Never shown as an example to others.")
+    is_confidential: YesNo = Field(False, description="Never shown as an example to others.")
     not_to: list[UUID] = Field([], max_length=20, description="Colleagues who must not get it.")
 
 
@@ -164,10 +164,10 @@ class AttachmentOut(Schema):
 class Box(Schema):
     """What a black rectangle covers, in pixels of the picture as first shown."""
 
-    left: int = Field(ge=0, le=pictures.SIDE_MAX)
-    top: int = Field(ge=0, le=pictures.SIDE_MAX)
-    width: int = Field(ge=1, le=pictures.SIDE_MAX)
-    height: int = Field(ge=1, le=pictures.SIDE_MAX)
+    left: Whole = Field(ge=0, le=pictures.SIDE_MAX)
+    top: Whole = Field(ge=0, le=pictures.SIDE_MAX)
+    width: Whole = Field(ge=1, le=pictures.SIDE_MAX)
+    height: Whole = Field(ge=1, le=pictures.SIDE_MAX)
 
 
 class RedactionIn(Schema):
@@ -175,7 +175,7 @@ class RedactionIn(Schema):
 
 
 class ShareIn(Schema):
-    version: int = Field(ge=1, le=32767, description="The one I looked at.")
+    version: Whole = Field(ge=1, le=32767, description="The one I looked at.")
 
 
 class QuestionDetail(QuestionOut):
@@ -339,11 +339,11 @@ class DeclineIn(Schema):
 class AnswerIn(Schema):
     text: AnswerText = Field(description="Friend-safe answer, 1 to 8000 characters.")
     internal_note: NoteText = Field("", description="For colleagues only, up to 8000 characters.")
-    valid_until: datetime | None = Field(None, description="With its offset: do not relay it after this.")
+    valid_until: Moment | None = Field(None, description="With its offset: do not relay it after this.")
 
 
 class RateIn(Schema):
-    helped: bool = Field(description="What the friend said. `false` opens the question again, once.")
+    helped: YesNo = Field(description="What the friend said. `false` opens the question again, once.")
 
 
 class RateOut(Schema):

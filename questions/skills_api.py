@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from ninja import Path, Router
 from pydantic import Field
 
-from backend.manners import Schema, problems
+from backend.manners import Schema, Whole, problems
 from people.bearer import caller
 from questions import records, skills
 from questions.models import Expertise, Topic
@@ -21,7 +21,7 @@ MINE_MAX = 200
 
 
 class LevelIn(Schema):
-    level: int = Field(description="1 can answer, 2 knows it well, 3 is whom the others ask.", ge=1, le=3)
+    level: Whole = Field(description="1 can answer, 2 knows it well, 3 is whom the others ask.", ge=1, le=3)
 
 
 class RecordOut(Schema):

@@ -9,7 +9,7 @@ from ninja import Router
 
 from backend import clock, idempotency
 from backend.errors import NotFound
-from backend.manners import BadRequest, Cursor, IdempotencyKey, Limit, Page, Schema, page, problems
+from backend.manners import BadRequest, Cursor, IdempotencyKey, Limit, Page, Schema, files, page, problems
 from people.bearer import caller
 from people.by_name import page_by_name
 from people.models import Person
@@ -66,7 +66,13 @@ def _whole_transfers(found: list[statement.Line], limit: int) -> list[statement.
     return found[:limit]
 
 
-@router.get("/wallet/statement.csv", operation_id="get_statement_csv", summary="My credits as a table", response={200: str})
+@router.get(
+    "/wallet/statement.csv",
+    response={200: str, **problems()},
+    operation_id="get_statement_csv",
+    summary="My credits as a table",
+    openapi_extra=files("text/csv"),
+)
 def get_statement_csv(request: HttpRequest) -> HttpResponse:
     """The newest 10,000 lines; opens in a spreadsheet."""
     text = statement.as_csv(caller(request), CSV_LINES)

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import AfterValidator, Field, StringConstraints
 
-from backend.manners import Schema, printable
+from backend.manners import Schema, Whole, printable
 from people.models import Person
 from rewards import badges, ledger, sharing, words
 from rewards.models import Gift, Kudos, Offer
@@ -153,7 +153,7 @@ KudosNote = Annotated[
 class ThankIn(Schema):
     colleague_id: UUID
     note: KudosNote = Field(description="What for.")
-    credits: int = Field(0, ge=0, le=100_000, description="Of my allowance; a quarter of it a month at most.")
+    credits: Whole = Field(0, ge=0, le=100_000, description="Of my allowance; a quarter of it a month at most.")
 
 
 class BadgeOut(Schema):

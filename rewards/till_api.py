@@ -13,7 +13,7 @@ from pydantic import AfterValidator, Field, StringConstraints
 
 from backend import clock, idempotency
 from backend.errors import NotAllowed
-from backend.manners import Schema, printable, problems
+from backend.manners import Moment, Schema, Whole, printable, problems
 from rewards import ledger, redemption, throttle
 from rewards.models import Account, Gift, LateConflict, Redemption, ShopKey
 
@@ -34,7 +34,7 @@ router = Router(tags=["till"], auth=Till())
 
 Code = Annotated[str, StringConstraints(min_length=1, max_length=60), AfterValidator(printable)]
 Receipt = Annotated[str, StringConstraints(min_length=1, max_length=60, strip_whitespace=True), AfterValidator(printable)]
-Cents = Annotated[int, Field(ge=1, le=EURO_CENTS_MAX, description="Euro cents.")]
+Cents = Annotated[Whole, Field(ge=1, le=EURO_CENTS_MAX, description="Euro cents.")]
 TillKey = Annotated[
     str | None,
     Header(
@@ -62,7 +62,7 @@ class SaleIn(CodeIn):
 
 
 class LateSaleIn(SaleIn):
-    sold_at: datetime = Field(description="UTC: when it was sold, at most three days ago.")
+    sold_at: Moment = Field(description="UTC: when it was sold, at most three days ago.")
 
 
 class LateSalesIn(Schema):

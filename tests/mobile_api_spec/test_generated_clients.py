@@ -12,11 +12,11 @@ import pytest
 
 from tests.faults.stack import Stack
 from tests.mobile_api_spec.generator import SPEC, generate
+from tests.mobile_api_spec.sign_in import code_of
 
 pytestmark = pytest.mark.heavy
 EXAMPLES = SPEC.parent / "examples"
 SANNE = "+31612340000"
-CODE = re.compile(r"\b[A-Z0-9]{4}-?[A-Z0-9]{2,4}\b|\b\d{6}\b")
 
 
 def schemas() -> dict[str, Any]:
@@ -63,7 +63,7 @@ def test_the_typescript_app_lives_its_day_against_the_product(stack: Stack, app:
     assert running.stdin is not None
     assert running.stdout is not None
     assert running.stdout.readline() == "code?\n"
-    running.stdin.write(_code(stack) + "\n")
+    running.stdin.write(code_of(stack, SANNE) + "\n")
     running.stdin.flush()
     asked = running.stdout.readline()
     assert asked.startswith("asked Q-")
@@ -74,17 +74,6 @@ def test_the_typescript_app_lives_its_day_against_the_product(stack: Stack, app:
     assert said[2] == "refused: not_found"
     assert running.returncode == 0
     assert stack.sql("SELECT state FROM questions_question WHERE text LIKE '%%van mijn zus%%'") == [("relayed",)]
-
-
-def _code(stack: Stack) -> str:
-    newest = "SELECT body FROM sandbox_letter WHERE direction = 'to_person' AND address = %s ORDER BY id DESC LIMIT 1"
-
-    def read() -> str:
-        found = stack.sql(newest, SANNE)
-        code = CODE.search(found[0][0]) if found else None
-        return code.group() if code else ""
-
-    return str(stack.until(read, "the code"))
 
 
 def _answer(stack: Stack, reference: str) -> None:
