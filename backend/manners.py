@@ -44,12 +44,6 @@ def printable(value: str) -> str:
     return value
 
 
-def _whole(value: Any) -> Any:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError("must be a whole number")
-    return value
-
-
 def _text(value: Any) -> Any:
     if not isinstance(value, str | datetime):
         raise ValueError("must be a time as text, RFC 3339")
@@ -57,7 +51,7 @@ def _text(value: Any) -> Any:
 
 
 # JSON's own types and no others: pydantic alone would take "1", true, "yes" and 1764028800 too, against the specification.
-Whole = Annotated[int, BeforeValidator(_whole)]
+Whole = Annotated[int, Strict()]
 YesNo = Annotated[bool, Strict()]
 Moment = Annotated[datetime, BeforeValidator(_text)]
 ShortCode = Annotated[str, StringConstraints(min_length=1, max_length=40, pattern=r"^[a-z0-9_-]+$")]

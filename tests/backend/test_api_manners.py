@@ -108,7 +108,7 @@ def test_what_belongs_to_somebody_else_is_not_found(cast: Cast) -> None:
         ('{"text": "' + "a" * 4001 + '"}', "application/json", (422, "validation_failed")),
         ('{"text": "a", "answer_mode": "pigeon"}', "application/json", (422, "validation_failed")),
         ('{"text": "a", "topic": "nothing-like-it"}', "application/json", (422, "invalid")),
-        ("[]", "application/json", (422, "validation_failed")),
+        ("[]", "application/json", (400, "bad_request")),
     ],
 )
 def test_rubbish_in_a_body_is_a_clear_error(
