@@ -43,7 +43,7 @@ BATCH = 20
 # provider that hangs over the others. Mail servers take few connections from one address.
 AT_ONCE: dict[Lane, int] = {
     (Channel.SMS, True): 20,
-    (Channel.SMS, False): 80,
+    (Channel.SMS, False): 120,
     (Channel.PUSH, True): 8,
     (Channel.PUSH, False): 24,
     (Channel.EMAIL, True): 4,
@@ -306,23 +306,27 @@ def mark_all_sent(sent: list[tuple[UUID, str]], *, how: str = "") -> int:
     already (its callback was faster) only learns its id; a secret is wiped in the same moment.
     """
     at = clock.real()
+    ids, known = [pk for pk, _provider_id in sent], [provider_id for _pk, provider_id in sent]
     with connection.cursor() as cursor:
         cursor.execute(
-            "WITH taken AS (SELECT * FROM unnest(%s::uuid[], %s::text[]) AS t(id, provider_id)),"
-            " moved AS (UPDATE notifications_delivery d SET state = 'sent', provider_id = taken.provider_id,"
+            "WITH moved AS (UPDATE notifications_delivery d SET state = 'sent', provider_id = t.provider_id,"
             " sent_at = %s, lease_until = NULL, error = '', poll_at = CASE WHEN d.channel = 'sms' THEN %s END,"
             " body = CASE WHEN d.is_secret THEN '' ELSE d.body END,"
             " subject = CASE WHEN d.is_secret THEN '' ELSE d.subject END"
-            " FROM taken WHERE d.id = taken.id AND d.state IN ('leased', 'unknown', 'due') AND d.sent_at IS NULL"
-            " RETURNING d.id),"
-            " known AS (UPDATE notifications_delivery d SET provider_id = taken.provider_id FROM taken"
-            " WHERE d.id = taken.id AND d.provider_id = '' AND NOT (d.state IN ('leased', 'unknown', 'due')"
-            " AND d.sent_at IS NULL))"
+            " FROM unnest(%s::uuid[], %s::text[]) AS t(id, provider_id)"
+            " WHERE d.id = t.id AND d.state IN ('leased', 'unknown', 'due') AND d.sent_at IS NULL RETURNING d.id)"
             " INSERT INTO notifications_deliveryevent (delivery_id, at, kind, detail)"
             " SELECT id, %s, 'sent', %s FROM moved",
-            [[pk for pk, _id in sent], [known for _pk, known in sent], at, at + POLL_FIRST, at, how],
+            [at, at + POLL_FIRST, ids, known, at, how],
         )
-        return cursor.rowcount
+        news = cursor.rowcount
+        if news < len(sent):
+            cursor.execute(
+                "UPDATE notifications_delivery d SET provider_id = t.provider_id"
+                " FROM unnest(%s::uuid[], %s::text[]) AS t(id, provider_id) WHERE d.id = t.id AND d.provider_id = ''",
+                [ids, known],
+            )
+    return news
 
 
 @transaction.atomic

@@ -22,7 +22,7 @@ from notifications.channels import TryLater, Undeliverable, Unknown
 from notifications.models import Delivery
 
 TIMEOUT_SECONDS = 10.0
-CONNECTIONS = 100  # kept open: as many as send at once; a fresh one costs several times what a message does
+CONNECTIONS = 140  # kept open: as many as send at once; a fresh one costs several times what a message does
 VALIDITY_SECONDS = 36_000  # the longest that Twilio queues a message
 BODY_CHARACTERS = 1600
 LOOK_BACK = timedelta(minutes=2)
