@@ -16,7 +16,7 @@ import tempfile
 import threading
 import time
 import uuid
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -39,9 +39,18 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     os.environ["SANDBOX_TWILIO_PORT"] = str(port)
     with report.own_database(), tempfile.TemporaryDirectory() as folder:
         log = Path(folder) / "log"
+        asked: dict[str, float] = {}
         with _look_alike(port, log):
-            figures = _measure(options.messages, log)
-        return figures | _counted(log, options.messages)
+            figures = _measure(options.messages, asked)
+        seen = _arrivals(log)
+        waits = sorted(seen[code][0] - at for code, at in asked.items() if code in seen)
+        wanted = [*asked, *(f"send {one}" for one in range(options.messages))]
+        return figures | {
+            "urgent": len(asked),
+            "urgent_p99_s": round(waits[ceil(0.99 * len(waits)) - 1], 3),
+            "doubled": sum(len(seen[body]) > 1 for body in wanted if body in seen),
+            "lost": sum(body not in seen for body in wanted),
+        }
 
 
 @contextmanager
@@ -57,7 +66,7 @@ def _look_alike(port: int, log: Path) -> Iterator[None]:
             server.terminate()
 
 
-def _measure(messages: int, log: Path) -> dict[str, Any]:
+def _measure(messages: int, asked: dict[str, float]) -> dict[str, Any]:
     from notifications import delivery
 
     fill("warm", 500)
@@ -67,7 +76,6 @@ def _measure(messages: int, log: Path) -> dict[str, Any]:
     fill("one", ONE_BY_ONE)
     one_by_one = ONE_BY_ONE / _seconds(lambda: [delivery.send_due(1) for _number in range(ONE_BY_ONE)])
     fill("send", messages)
-    asked: dict[str, float] = {}
     done = threading.Event()
     people = threading.Thread(target=_ask_for_codes, args=(asked, done))
     people.start()
@@ -77,14 +85,10 @@ def _measure(messages: int, log: Path) -> dict[str, Any]:
     done.set()
     people.join()
     delivery.drain()
-    time.sleep(0.5)
-    waits = sorted(_arrived(log)[code] - at for code, at in asked.items())
     return {
         "messages": messages,
         "deliveries_per_s": round((messages + len(asked)) / seconds),
         "cpu_ms_each": round(1000 * cpu / (messages + len(asked)), 2),
-        "urgent": len(asked),
-        "urgent_p99_s": round(waits[ceil(0.99 * len(waits)) - 1], 3),
         "client_only_per_s": round(client),
         "claim_only_per_s": round(claims),
         "one_by_one_per_s": round(one_by_one),
@@ -154,16 +158,13 @@ def _ask_for_codes(asked: dict[str, float], done: threading.Event) -> None:
     connection.close()
 
 
-def _arrived(log: Path) -> dict[str, float]:
+def _arrivals(log: Path) -> dict[str, list[float]]:
     """When each message came in at the look-alike, by its text."""
-    lines = (line.rstrip("\n").split("\t", 1) for line in log.read_text().splitlines())
-    return {body: float(at) for at, body in lines}
-
-
-def _counted(log: Path, messages: int) -> dict[str, Any]:
-    seen = Counter(line.split("\t", 1)[1] for line in log.read_text().splitlines())
-    wanted = [*(f"send {one}" for one in range(messages)), *(body for body in seen if body.startswith("code "))]
-    return {"doubled": sum(seen[body] > 1 for body in wanted), "lost": sum(seen[body] == 0 for body in wanted)}
+    seen: dict[str, list[float]] = defaultdict(list)
+    for line in log.read_text().splitlines():
+        at, body = line.split("\t", 1)
+        seen[body].append(float(at))
+    return dict(seen)
 
 
 if __name__ == "__main__":

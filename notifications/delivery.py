@@ -341,9 +341,7 @@ def finish(delivery: Delivery, state: str, *, error: str = "") -> None:
 
 
 @transaction.atomic
-def note_status(
-    delivery_id: UUID, provider_id: str, status: str, error: str = "", *, kind: str = Kind.CALLBACK
-) -> bool:
+def note_status(delivery_id: UUID, provider_id: str, status: str, error: str = "", *, kind: str = Kind.CALLBACK) -> bool:
     """A provider's callback, or its answer when asked. Only ever moves forward, in whatever order callbacks arrive.
 
     `status` is Twilio's: queued, sending, sent, delivered, undelivered, failed. Returns whether anything moved.
