@@ -1,4 +1,4 @@
-"""A Twilio look-alike for measuring: the Messages API as far as `messages.create` uses it, 50 ms away, and a log of its own.
+"""A Twilio look-alike for measuring: what `messages.create` needs of the Messages API, 50 ms away, with a log of its own.
 
 In a process of its own and without a database, so that what is measured is the product and not this. The log has a line
 for each message in the moment it comes in: `<seconds>\t<body>`, by the clock that all processes of a machine share.

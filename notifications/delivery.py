@@ -56,7 +56,10 @@ STARTS_WITHIN = 1 / 3  # of the lease; the rest of it is for the provider's time
 ATTEMPTS_MAX = 8
 BACKOFF_FIRST_SECONDS = 5
 BACKOFF_MAX_SECONDS = 900
+POLL_BATCH = 50  # questions to the provider in one run, so at most so many a minute
 POLL_FIRST = timedelta(hours=3)  # no receipt so long after sending: the provider is asked
+POLL_AGAIN = timedelta(hours=1)
+POLL_UNTIL = timedelta(hours=36)  # Twilio queues for ten hours, networks keep a message for a day at most
 
 OPEN = (State.LEASED, State.UNKNOWN, State.DUE, State.SENT)
 
@@ -438,3 +441,32 @@ def _resolve(delivery: Delivery) -> None:
         mark_sent(delivery.pk, provider_id, how="looked up")
     elif Delivery.objects.filter(pk=delivery.pk, state=State.UNKNOWN).update(state=State.DUE, due_at=clock.real()):
         _write(delivery.pk, Kind.LATER, "the provider does not know it")
+
+
+# --- receipts that did not come ----------------------------------------------------------------------------------------
+
+
+def ask_for_receipts(limit: int = POLL_BATCH) -> int:
+    """Ask the provider what became of SMS without a receipt, each at most once an hour. Returns how many were asked for."""
+    at = clock.real()
+    with transaction.atomic():
+        due = Delivery.objects.select_for_update(skip_locked=True).filter(state=State.SENT, poll_at__lte=at)
+        rows = list(due.order_by("poll_at")[:limit])
+        for row in rows:  # before asking: nobody else asks meanwhile, and a death here costs one question
+            row.poll_at = at + POLL_AGAIN if row.sent_at and at + POLL_AGAIN < row.sent_at + POLL_UNTIL else None
+        Delivery.objects.bulk_update(rows, ["poll_at"])
+    for row in rows:
+        _ask_for_receipt(row)
+    return len(rows)
+
+
+def _ask_for_receipt(delivery: Delivery) -> None:
+    try:
+        status, error = sms_channel.fetch(delivery.provider_id)
+    except TryLater as trouble:
+        log.warning("no receipt and no answer id=%s %s", delivery.pk, trouble)
+        return
+    if not note_status(delivery.pk, delivery.provider_id, status, error, kind=Kind.POLLED):
+        _write(delivery.pk, Kind.POLLED, status or "the provider does not know it")
+    if not status:
+        Delivery.objects.filter(pk=delivery.pk).update(poll_at=None)

@@ -33,6 +33,11 @@ def send_due() -> None:
 
 
 @shared_task
+def ask_for_receipts() -> None:
+    delivery.ask_for_receipts()
+
+
+@shared_task
 def follow_plans() -> None:
     """The next channel for what had no effect on the last one."""
     while planning.run_due():

@@ -136,3 +136,19 @@ def look_up(delivery: Delivery) -> str | None:
     sids = [str(row.sid) for row in found if row.body == delivery.body[:BODY_CHARACTERS]]
     taken = set(Delivery.objects.filter(channel="sms", provider_id__in=sids).values_list("provider_id", flat=True))
     return next((sid for sid in reversed(sids) if sid not in taken), None)
+
+
+def fetch(provider_id: str) -> tuple[str, str]:
+    """What Twilio says became of this message: its status (empty when it does not know it) and our words for the error.
+
+    Raises TryLater.
+    """
+    try:
+        found = _client().messages(provider_id).fetch()
+    except TwilioRestException as error:
+        if error.status == 404:
+            return "", ""
+        raise TryLater(f"twilio {error.code or error.status}") from error
+    except (TwilioException, HTTPError) as error:
+        raise TryLater(type(error).__name__) from error
+    return str(found.status), f"twilio {found.error_code}" if found.error_code else ""
