@@ -44,6 +44,9 @@ def timetable(sender: Celery, **_: object) -> None:
     )
     sender.add_periodic_task(300, sender.signature("questions.tasks.adopt_policies"), name="questions.tasks.adopt_policies")
     sender.add_periodic_task(300, sender.signature("questions.tasks.train_topics"), name="questions.tasks.train_topics")
+    sender.add_periodic_task(
+        60, sender.signature("notifications.tasks.ask_for_receipts"), name="notifications.tasks.ask_for_receipts"
+    )
     # Once a week there is something to group; looked for each hour, so that a missed Monday is made up for.
     sender.add_periodic_task(
         3600, sender.signature("questions.tasks.group_questions"), name="questions.tasks.group_questions"

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from django.db.models.functions import Lower
+
 from backend import clock
 from notifications.models import Address, Channel
 
@@ -31,6 +33,15 @@ def stop(channel: str, value: str) -> bool:
     """Send nothing to this address any more; True when it was not stopped before."""
     running = Address.objects.filter(channel=channel, value__iexact=value, stopped_at__isnull=True)
     return bool(running.update(stopped_at=clock.now()))
+
+
+def stopped(wanted: set[tuple[str, str]]) -> set[tuple[str, str]]:
+    """Which of these (channel, value) must not be written to, in lower case. An address that nobody owns may."""
+    if not wanted:
+        return set()
+    rows = Address.objects.filter(stopped_at__isnull=False, channel__in={channel for channel, _value in wanted})
+    values = {value.lower() for _channel, value in wanted}
+    return set(rows.annotate(low=Lower("value")).filter(low__in=values).values_list("channel", "low"))
 
 
 def start(channel: str, value: str) -> bool:

@@ -8,32 +8,58 @@ not the product's clock.
 
 import logging
 import random
-from collections.abc import Callable
-from datetime import timedelta
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import DatabaseError, connection, transaction
 from django.db.models import F, Q
 from django.db.models.functions import Coalesce
 
 from backend import clock
 from notifications import addresses, planning
-from notifications.channels import TryLater, Undeliverable, Unknown
+from notifications.channels import Failed, TryLater, Undeliverable, Unknown
 from notifications.channels import email as email_channel
 from notifications.channels import push as push_channel
 from notifications.channels import sms as sms_channel
-from notifications.models import Channel, Delivery, Notification
+from notifications.models import Channel, Delivery, DeliveryEvent, Notification
+from notifications.pool import Pool
 
 log = logging.getLogger(__name__)
 
 State = Delivery.State
+Kind = DeliveryEvent.Kind
+Lane = tuple[str, bool]  # channel, is urgent
+Outcome = str | Exception  # the provider's id, or why not
+
 BATCH = 20
+# How many are with a provider at once, of one process. The urgent have places of their own, so that they never wait for a
+# provider that hangs over the others. Mail servers take few connections from one address.
+AT_ONCE: dict[Lane, int] = {
+    (Channel.SMS, True): 20,
+    (Channel.SMS, False): 120,
+    (Channel.PUSH, True): 8,
+    (Channel.PUSH, False): 24,
+    (Channel.EMAIL, True): 4,
+    (Channel.EMAIL, False): 6,
+}
+WORTH_A_CLAIM = 1 / 4  # of a channel's places free; fewer at a time cost the database more than they gain
+LOOK_SECONDS = 0.1  # how often the queue is looked at all the same, so that what is urgent waits no longer
+DRAIN_SECONDS = 30.0  # then somebody else has a turn in this worker
 STARTS_WITHIN = 1 / 3  # of the lease; the rest of it is for the provider's time-outs
 ATTEMPTS_MAX = 8
 BACKOFF_FIRST_SECONDS = 5
 BACKOFF_MAX_SECONDS = 900
+POLL_BATCH = 50  # questions to the provider in one run, so at most so many a minute
+POLL_FIRST = timedelta(hours=3)  # no receipt so long after sending: the provider is asked
+POLL_AGAIN = timedelta(hours=1)
+POLL_UNTIL = timedelta(hours=36)  # Twilio queues for ten hours, networks keep a message for a day at most
 
 OPEN = (State.LEASED, State.UNKNOWN, State.DUE, State.SENT)
 
@@ -42,86 +68,196 @@ SEND: dict[str, Callable[[Delivery], str]] = {
     Channel.SMS: sms_channel.send,
     Channel.PUSH: push_channel.send,
 }
+# What has to read the database before it is sent does so here; the rest of it runs beside many others.
+PREPARE: dict[str, Callable[[Delivery], Callable[[], str]]] = {Channel.PUSH: push_channel.prepare}
+
+
+# --- take, send, note ------------------------------------------------------------------------------------------------
 
 
 def send_due(limit: int = BATCH) -> int:
     """Send up to `limit` due messages; returns how many were taken. Safe to run in any number of workers."""
     reclaim_lost()
     taken = claim(limit)
-    for delivery in taken:
-        if _has_time(delivery):
-            _attempt(delivery)
-        else:
-            _give_back(delivery)
+    with Pool[Delivery, Outcome](sum(AT_ONCE.values())) as pool:
+        _start(pool, taken)
+        while pool.busy:
+            note(pool.finished())
     return len(taken)
 
 
-def _has_time(delivery: Delivery) -> bool:
-    """Whether the lease outlasts a provider that hangs, now that those before it in the batch took their time.
+_rung = threading.Event()
+_draining = threading.Lock()
 
-    Without this a slow provider would let the lease run out, and somebody else would send the same at the same moment.
+
+def drain() -> bool:
+    """Send until nothing is due; False when its time was over before. One at a time in a process, so that its bounds hold.
+
+    Whoever comes while another drains leaves: that one looks once more before it ends.
     """
+    _rung.set()
+    until = clock.real() + timedelta(seconds=DRAIN_SECONDS)
+    while _rung.is_set() and _draining.acquire(blocking=False):
+        try:
+            _rung.clear()
+            if not _drain(until):
+                return False
+        finally:
+            _draining.release()
+    return True
+
+
+def _drain(until: datetime) -> bool:
+    """One thread has the database: it claims what can start at once, and notes what has come back, many rows a time."""
+    reclaim_lost()
+    busy: Counter[Lane] = Counter()
+    looked_at = 0.0
+    with Pool[Delivery, Outcome](sum(AT_ONCE.values())) as pool:
+        while True:
+            is_late = clock.real() >= until
+            taken: list[Delivery] = []
+            if not is_late and (_has_room(busy) or time.monotonic() >= looked_at + LOOK_SECONDS):
+                looked_at = time.monotonic()
+                taken = claim_lanes({lane: size - busy[lane] for lane, size in AT_ONCE.items()})
+                busy.update(map(_lane, _start(pool, taken)))
+            if not pool.busy and not taken:
+                return not is_late
+            finished = pool.finished(LOOK_SECONDS)
+            busy.subtract(_lane(delivery) for delivery, _outcome in finished)
+            note(finished)
+
+
+def _lane(delivery: Delivery) -> Lane:
+    return delivery.channel, delivery.is_urgent
+
+
+def _has_room(busy: Counter[Lane]) -> bool:
+    used = [lane for lane in AT_ONCE if busy[lane]]
+    return not used or any(AT_ONCE[lane] - busy[lane] >= AT_ONCE[lane] * WORTH_A_CLAIM for lane in used)
+
+
+def claim(limit: int) -> list[Delivery]:
+    """Lease up to `limit` due rows, the urgent first, then the oldest."""
+    free = {lane: min(places, limit) for lane, places in AT_ONCE.items()}
+    return claim_lanes(free, limit)
+
+
+def claim_lanes(free: dict[Lane, int], limit: int | None = None) -> list[Delivery]:
+    """Lease as many due rows as each lane has places. SKIP LOCKED: two workers never wait for, or get, the same row."""
+    at = clock.real()
+    lanes = [(channel, urgent, places) for (channel, urgent), places in free.items() if places > 0]
+    found = Delivery.objects.raw(
+        "WITH lane AS (SELECT * FROM unnest(%s::text[], %s::boolean[], %s::int[]) AS l(channel, is_urgent, places)),"
+        " mine AS (SELECT due.id FROM lane CROSS JOIN LATERAL (SELECT id FROM notifications_delivery"
+        " WHERE state = 'due' AND channel = lane.channel AND is_urgent = lane.is_urgent AND due_at <= %s"
+        " ORDER BY due_at LIMIT lane.places FOR UPDATE SKIP LOCKED) due LIMIT %s)"
+        " UPDATE notifications_delivery d SET state = 'leased', lease_until = %s, attempts = attempts + 1,"
+        " attempted_at = %s FROM mine WHERE d.id = mine.id RETURNING d.*",
+        [*map(list, zip(*lanes, strict=True)), at, limit, at + timedelta(seconds=settings.DELIVERY_LEASE_SECONDS), at],
+    )
+    return sorted(found, key=lambda delivery: (not delivery.is_urgent, delivery.due_at))
+
+
+def _start(pool: "Pool[Delivery, Outcome]", taken: list[Delivery]) -> list[Delivery]:
+    """Begin to send what may be sent, and end the rest. Nothing here holds a transaction while a provider is asked."""
+    started = []
+    for delivery in _sendable(taken):
+        try:
+            send = _prepared(delivery)
+        except Failed as trouble:
+            note([(delivery, trouble)])
+        else:
+            pool.start(delivery, partial(_outcome, delivery, send))
+            started.append(delivery)
+    return started
+
+
+def _sendable(taken: list[Delivery]) -> list[Delivery]:
+    """Those that are neither too old, nor acted upon, nor for an address that was stopped; three queries for all."""
+    at = clock.real()
+    told = {delivery.notification_id for delivery in taken if delivery.notification_id}
+    acted = Notification.objects.filter(pk__in=told, state=Notification.State.ACTED).values_list("pk", flat=True)
+    done = set(acted) if told else set()
+    stopped = addresses.stopped({(row.channel, row.to) for row in taken if row.channel != Channel.PUSH})
+    left = []
+    for delivery in taken:
+        if delivery.expires_at <= at:
+            _guarded(partial(finish, delivery, State.EXPIRED, error="too_old"))
+        elif delivery.notification_id in done:
+            _guarded(partial(finish, delivery, State.CANCELLED))
+        elif (delivery.channel, delivery.to.lower()) in stopped:
+            _guarded(partial(finish, delivery, State.SUPPRESSED, error="stopped"))
+        else:
+            left.append(delivery)
+    return left
+
+
+def _prepared(delivery: Delivery) -> Callable[[], str]:
+    if delivery.channel in PREPARE:
+        return PREPARE[delivery.channel](delivery)
+    return partial(SEND[delivery.channel], delivery)
+
+
+class _NoTime(Exception):
+    """The worker stood still so long that the lease might end before the provider has answered."""
+
+
+def _outcome(delivery: Delivery, send: Callable[[], str]) -> Outcome:
+    """Send, in a thread that leaves the database alone."""
     starts_within = timedelta(seconds=settings.DELIVERY_LEASE_SECONDS) * STARTS_WITHIN
-    return delivery.attempted_at is None or clock.real() < delivery.attempted_at + starts_within
+    if delivery.attempted_at and clock.real() >= delivery.attempted_at + starts_within:
+        return _NoTime()
+    try:
+        return send()
+    except Failed as trouble:
+        return trouble
+    except Exception as trouble:
+        log.exception("delivery broke id=%s", delivery.pk)
+        return trouble
+
+
+def note(finished: Iterable[tuple[Delivery, Outcome]]) -> None:
+    """Write down what became of these. What cannot be written stays leased, and is unknown when its lease has run out."""
+    sent = []
+    for delivery, outcome in finished:
+        if isinstance(outcome, str):
+            sent.append((delivery.pk, outcome))
+        else:
+            _guarded(partial(_note_failure, delivery, outcome))
+    if not sent:
+        return
+    try:
+        mark_all_sent(sent)
+    except DatabaseError:  # one bad row, e.g. an id that the provider gave twice: the others are fine
+        for pk, provider_id in sent:
+            _guarded(partial(mark_sent, pk, provider_id))
+
+
+def _guarded(act: Callable[[], object]) -> None:
+    try:
+        act()
+    except DatabaseError:
+        log.exception("outcome not noted")
+
+
+def _note_failure(delivery: Delivery, trouble: Exception) -> None:
+    if isinstance(trouble, Failed) and trouble.then:
+        trouble.then()
+    if isinstance(trouble, TryLater):
+        _try_later(delivery, str(trouble), wait_seconds=trouble.wait_seconds)
+    elif isinstance(trouble, Undeliverable):
+        if trouble.address_is_dead:
+            addresses.stop(delivery.channel, delivery.to)
+        finish(delivery, State.FAILED, error=str(trouble))
+    elif isinstance(trouble, _NoTime):
+        _give_back(delivery)
+    else:
+        _mark_unknown(delivery, str(trouble) if isinstance(trouble, Unknown) else "broke")
 
 
 def _give_back(delivery: Delivery) -> None:
     """Not tried at all: due as before."""
     _held(delivery).update(state=State.DUE, lease_until=None, attempts=F("attempts") - 1)
-
-
-def claim(limit: int) -> list[Delivery]:
-    """Lease due rows, oldest first. SKIP LOCKED: two workers never wait for, or get, the same row."""
-    at = clock.real()
-    lease_until = at + timedelta(seconds=settings.DELIVERY_LEASE_SECONDS)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "WITH mine AS (SELECT id FROM notifications_delivery WHERE state = 'due' AND due_at <= %s"
-            " ORDER BY due_at LIMIT %s FOR UPDATE SKIP LOCKED)"
-            " UPDATE notifications_delivery d SET state = 'leased', lease_until = %s, attempts = attempts + 1,"
-            " attempted_at = %s FROM mine WHERE d.id = mine.id RETURNING d.id",
-            [at, limit, lease_until, at],
-        )
-        ids = [row[0] for row in cursor.fetchall()]
-    return list(Delivery.objects.filter(pk__in=ids).select_related("person", "notification").order_by("due_at"))
-
-
-def _attempt(delivery: Delivery) -> None:
-    """Send one leased row. Nothing here holds a transaction open while the provider is asked."""
-    at = clock.real()
-    if delivery.expires_at <= at:
-        finish(delivery, State.EXPIRED, error="too_old")
-    elif delivery.notification and delivery.notification.state == Notification.State.ACTED:
-        finish(delivery, State.CANCELLED)
-    elif not _may_send(delivery):
-        finish(delivery, State.SUPPRESSED, error="stopped")
-    else:
-        _send(delivery)
-
-
-def _may_send(delivery: Delivery) -> bool:
-    if delivery.channel == Channel.PUSH:
-        return True  # whether the phone is still there, the channel asks
-    known = addresses.owner(delivery.channel, delivery.to)
-    return known is None or known.stopped_at is None
-
-
-def _send(delivery: Delivery) -> None:
-    try:
-        provider_id = SEND[delivery.channel](delivery)
-    except TryLater as trouble:
-        _try_later(delivery, str(trouble), wait_seconds=trouble.wait_seconds)
-    except Undeliverable as trouble:
-        if trouble.address_is_dead:
-            addresses.stop(delivery.channel, delivery.to)
-        finish(delivery, State.FAILED, error=str(trouble))
-    except Unknown as trouble:
-        _mark_unknown(delivery, str(trouble))
-    except Exception:
-        log.exception("delivery broke id=%s", delivery.pk)
-        _mark_unknown(delivery, "broke")
-    else:
-        mark_sent(delivery.pk, provider_id)
 
 
 def _held(delivery: Delivery) -> Any:
@@ -136,7 +272,8 @@ def _try_later(delivery: Delivery, error: str, *, wait_seconds: float = 0.0) -> 
     wait = min(BACKOFF_FIRST_SECONDS * 2 ** (delivery.attempts - 1), BACKOFF_MAX_SECONDS)
     wait *= random.uniform(0.75, 1.25)  # noqa: S311 — jitter, not a secret
     due_at = clock.real() + timedelta(seconds=max(wait, wait_seconds))
-    _held(delivery).update(state=State.DUE, due_at=due_at, lease_until=None, error=error[:200])
+    if _held(delivery).update(state=State.DUE, due_at=due_at, lease_until=None, error=error[:200]):
+        _write(delivery.pk, Kind.LATER, error)
 
 
 def _mark_unknown(delivery: Delivery, error: str) -> None:
@@ -145,7 +282,13 @@ def _mark_unknown(delivery: Delivery, error: str) -> None:
         _try_later(delivery, f"unknown: {error}")
         return
     due_at = clock.real() + timedelta(seconds=settings.DELIVERY_UNKNOWN_SECONDS)
-    _held(delivery).update(state=State.UNKNOWN, due_at=due_at, lease_until=None, error=error[:200])
+    if _held(delivery).update(state=State.UNKNOWN, due_at=due_at, lease_until=None, error=error[:200]):
+        _write(delivery.pk, Kind.UNKNOWN, error)
+
+
+def _write(delivery_id: UUID, kind: str, detail: str = "") -> None:
+    """A line of the delivery's timeline."""
+    DeliveryEvent.objects.create(delivery_id=delivery_id, at=clock.real(), kind=kind, detail=detail[:200])
 
 
 def _lock_notification(delivery_id: UUID) -> None:
@@ -154,15 +297,39 @@ def _lock_notification(delivery_id: UUID) -> None:
     list(rows.values_list("pk", flat=True))
 
 
-def mark_sent(delivery_id: UUID, provider_id: str) -> bool:
+def mark_sent(delivery_id: UUID, provider_id: str, *, how: str = "") -> bool:
     """The provider has it. False when that was known already (its callback was faster than its answer)."""
-    with transaction.atomic():
-        sent = Delivery.objects.filter(
-            pk=delivery_id, state__in=[State.LEASED, State.UNKNOWN, State.DUE], sent_at__isnull=True
-        ).update(state=State.SENT, provider_id=provider_id, sent_at=clock.real(), lease_until=None, error="")
-        Delivery.objects.filter(pk=delivery_id, provider_id="").update(provider_id=provider_id)
-        Delivery.objects.filter(pk=delivery_id, is_secret=True, state=State.SENT).update(body="", subject="")
-    return bool(sent)
+    return bool(mark_all_sent([(delivery_id, provider_id)], how=how))
+
+
+def mark_all_sent(sent: list[tuple[UUID, str]], *, how: str = "") -> int:
+    """The provider has these, by its ids; `how` we know, when not from its answer. Returns for how many that was news.
+
+    One statement and not guarded by the attempt: what the provider has, it has, whoever sent it. What is further along
+    already (its callback was faster) only learns its id; a secret is wiped in the same moment.
+    """
+    at = clock.real()
+    ids, known = [pk for pk, _provider_id in sent], [provider_id for _pk, provider_id in sent]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "WITH moved AS (UPDATE notifications_delivery d SET state = 'sent', provider_id = t.provider_id,"
+            " sent_at = %s, lease_until = NULL, error = '', poll_at = CASE WHEN d.channel = 'sms' THEN %s END,"
+            " body = CASE WHEN d.is_secret THEN '' ELSE d.body END,"
+            " subject = CASE WHEN d.is_secret THEN '' ELSE d.subject END"
+            " FROM unnest(%s::uuid[], %s::text[]) AS t(id, provider_id)"
+            " WHERE d.id = t.id AND d.state IN ('leased', 'unknown', 'due') AND d.sent_at IS NULL RETURNING d.id)"
+            " INSERT INTO notifications_deliveryevent (delivery_id, at, kind, detail)"
+            " SELECT id, %s, 'sent', %s FROM moved",
+            [at, at + POLL_FIRST, ids, known, at, how],
+        )
+        news = cursor.rowcount
+        if news < len(sent):
+            cursor.execute(
+                "UPDATE notifications_delivery d SET provider_id = t.provider_id"
+                " FROM unnest(%s::uuid[], %s::text[]) AS t(id, provider_id) WHERE d.id = t.id AND d.provider_id = ''",
+                [ids, known],
+            )
+    return news
 
 
 @transaction.atomic
@@ -172,26 +339,34 @@ def finish(delivery: Delivery, state: str, *, error: str = "") -> None:
     done = _held(delivery).update(state=state, error=error[:200], finished_at=clock.real(), lease_until=None)
     if done:
         _wipe_secret(delivery)
+        _write(delivery.pk, Kind.ENDED, f"{state}: {error}" if error else state)
         planning.after_failure(delivery)
 
 
 @transaction.atomic
-def note_status(delivery_id: UUID, provider_id: str, status: str, error: str = "") -> bool:
-    """A provider's callback. Only ever moves forward, in whatever order callbacks arrive.
+def note_status(delivery_id: UUID, provider_id: str, status: str, error: str = "", *, kind: str = Kind.CALLBACK) -> bool:
+    """A provider's callback, or its answer when asked. Only ever moves forward, in whatever order callbacks arrive.
 
     `status` is Twilio's: queued, sending, sent, delivered, undelivered, failed. Returns whether anything moved.
     """
     if status in {"queued", "accepted", "scheduled", "sending", "sent"}:
-        return mark_sent(delivery_id, provider_id)
+        return mark_sent(delivery_id, provider_id, how=status)
     if status not in {"delivered", "undelivered", "failed"}:
         return False
     _lock_notification(delivery_id)
     rows = Delivery.objects.filter(Q(provider_id="") | Q(provider_id=provider_id), pk=delivery_id, state__in=OPEN)
     at = clock.real()
     moved = rows.update(
-        state=status, provider_id=provider_id, error=error[:200], finished_at=at, lease_until=None, sent_at=at
+        state=status,
+        provider_id=provider_id,
+        error=error[:200],
+        finished_at=at,
+        lease_until=None,
+        sent_at=Coalesce("sent_at", at),
+        poll_at=None,
     )
     if moved:
+        _write(delivery_id, kind, f"{status}: {error}" if error else status)
         delivery = Delivery.objects.get(pk=delivery_id)
         _wipe_secret(delivery)
         if status == "delivered":
@@ -207,9 +382,12 @@ def note_received(person: Any, notification_id: UUID, device_id: UUID) -> None:
     rows = Delivery.objects.filter(notification=notification_id, person=person, channel=Channel.PUSH, to=str(device_id))
     at = clock.real()
     list(Notification.objects.select_for_update().filter(pk=notification_id, person=person).values_list("pk"))
+    moved = list(rows.filter(state__in=OPEN).values_list("pk", flat=True))
     if rows.filter(state__in=OPEN).update(
         state=State.DELIVERED, finished_at=at, lease_until=None, sent_at=Coalesce("sent_at", at), error=""
     ):
+        for delivery_id in moved:
+            _write(delivery_id, Kind.RECEIVED)
         planning.arrived(notification_id)
 
 
@@ -221,13 +399,18 @@ def _wipe_secret(delivery: Delivery) -> None:
 def reclaim_lost() -> int:
     """Rows whose worker died while it held the lease: outcome unknown."""
     at = clock.real()
-    lost = Delivery.objects.filter(state=State.LEASED, lease_until__lte=at)
     wait = timedelta(seconds=settings.DELIVERY_UNKNOWN_SECONDS)
-    sms = lost.filter(channel=Channel.SMS).update(
-        state=State.UNKNOWN, due_at=F("attempted_at") + wait, lease_until=None, error="lease ran out"
-    )
-    again = lost.exclude(channel=Channel.SMS).update(state=State.DUE, due_at=at, lease_until=None, error="lease ran out")
-    return sms + again
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "WITH lost AS (UPDATE notifications_delivery SET lease_until = NULL, error = 'lease ran out',"
+            " state = CASE WHEN channel = 'sms' THEN 'unknown' ELSE 'due' END,"
+            " due_at = CASE WHEN channel = 'sms' THEN attempted_at + %s ELSE %s END"
+            " WHERE state = 'leased' AND lease_until <= %s RETURNING id)"
+            " INSERT INTO notifications_deliveryevent (delivery_id, at, kind, detail)"
+            " SELECT id, %s, 'unknown', 'lease ran out' FROM lost",
+            [wait, at, at, at],
+        )
+        return cursor.rowcount
 
 
 def resolve_unknown(limit: int = BATCH) -> int:
@@ -255,6 +438,35 @@ def _resolve(delivery: Delivery) -> None:
         log.warning("unknown outcome stays unknown id=%s %s", delivery.pk, trouble)
         return
     if provider_id:
-        mark_sent(delivery.pk, provider_id)
-    else:
-        Delivery.objects.filter(pk=delivery.pk, state=State.UNKNOWN).update(state=State.DUE, due_at=clock.real())
+        mark_sent(delivery.pk, provider_id, how="looked up")
+    elif Delivery.objects.filter(pk=delivery.pk, state=State.UNKNOWN).update(state=State.DUE, due_at=clock.real()):
+        _write(delivery.pk, Kind.LATER, "the provider does not know it")
+
+
+# --- receipts that did not come ----------------------------------------------------------------------------------------
+
+
+def ask_for_receipts(limit: int = POLL_BATCH) -> int:
+    """Ask the provider what became of SMS without a receipt, each at most once an hour. Returns how many were asked for."""
+    at = clock.real()
+    with transaction.atomic():
+        due = Delivery.objects.select_for_update(skip_locked=True).filter(state=State.SENT, poll_at__lte=at)
+        rows = list(due.order_by("poll_at")[:limit])
+        for row in rows:  # before asking: nobody else asks meanwhile, and a death here costs one question
+            row.poll_at = at + POLL_AGAIN if row.sent_at and at + POLL_AGAIN < row.sent_at + POLL_UNTIL else None
+        Delivery.objects.bulk_update(rows, ["poll_at"])
+    for row in rows:
+        _ask_for_receipt(row)
+    return len(rows)
+
+
+def _ask_for_receipt(delivery: Delivery) -> None:
+    try:
+        status, error = sms_channel.fetch(delivery.provider_id)
+    except TryLater as trouble:
+        log.warning("no receipt and no answer id=%s %s", delivery.pk, trouble)
+        return
+    if not note_status(delivery.pk, delivery.provider_id, status, error, kind=Kind.POLLED):
+        _write(delivery.pk, Kind.POLLED, status or "the provider does not know it")
+    if not status:
+        Delivery.objects.filter(pk=delivery.pk).update(poll_at=None)

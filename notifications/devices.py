@@ -102,7 +102,10 @@ def died(delivery_id: UUID, device: Device) -> None:
 
     When more than a fifth of the newest pushes died, it is not the phones: a wrong key, another project, a mistake of
     Firebase's. Then every one of them lives again, pushing pauses, and an operator is told; people get SMS and mail.
+    What was on its way when the pause began is not believed either.
     """
+    if troubles.blocked_until(MASS_DEATH) > clock.real():
+        return
     same = Device.objects.filter(pk=device.pk, kind=device.kind, address=device.address, dead_at__isnull=True)
     same.update(dead_at=clock.now())
     deaths, verdicts, ids = _newest_verdicts(delivery_id, str(device.pk))

@@ -185,6 +185,7 @@ class Delivery(models.Model):
     reply_key = models.CharField(max_length=32, blank=True)  # a mail's Reply-To
     in_reply_to = models.CharField(max_length=255, blank=True)
     is_secret = models.BooleanField(default=False)  # the body is wiped when it has been sent
+    is_urgent = models.BooleanField(default=False)  # leaves before what is not, on places kept free for it
     language = models.CharField(max_length=2, default="nl")
 
     state = models.CharField(max_length=12, choices=State, default=State.DUE)
@@ -198,14 +199,17 @@ class Delivery(models.Model):
     expires_at = models.DateTimeField()
     sent_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
+    poll_at = models.DateTimeField(null=True, blank=True)  # no receipt by then: the provider is asked for one
 
     class Meta:
         verbose_name_plural = "deliveries"
         indexes: ClassVar = [
+            models.Index(fields=["channel", "is_urgent", "due_at"], condition=Q(state="due"), name="delivery_lane"),
             models.Index(fields=["due_at"], condition=Q(state__in=["due", "unknown"]), name="delivery_due"),
             models.Index(fields=["lease_until"], condition=Q(state="leased"), name="delivery_leased"),
             models.Index(fields=["channel", "to", "-created_at"], name="delivery_to"),
             models.Index(fields=["-attempted_at"], condition=Q(channel="push"), name="delivery_pushes"),
+            models.Index(fields=["poll_at"], condition=Q(state="sent", poll_at__isnull=False), name="delivery_poll"),
         ]
         constraints: ClassVar = [
             models.UniqueConstraint(
@@ -227,6 +231,31 @@ class Delivery(models.Model):
 
     def __str__(self) -> str:
         return f"{self.channel} → {self.to} ({self.state})"
+
+
+class DeliveryEvent(models.Model):
+    """What happened to one delivery, when: its line in the timeline. Written in the statement that moves the delivery."""
+
+    class Kind(models.TextChoices):
+        SENT = "sent"  # the provider took it; `detail`: how we know, when not from its answer
+        LATER = "later"  # not taken, tried again
+        UNKNOWN = "unknown"  # the provider may have taken it
+        CALLBACK = "callback"  # the provider told what became of it
+        POLLED = "polled"  # the provider was asked what became of it
+        RECEIVED = "received"  # the app told that it came in
+        ENDED = "ended"  # not sent any more
+
+    id = models.BigAutoField(primary_key=True)
+    delivery = models.ForeignKey(Delivery, models.CASCADE, related_name="events", db_index=False)
+    at = models.DateTimeField()
+    kind = models.CharField(max_length=8, choices=Kind)
+    detail = models.CharField(max_length=200, blank=True)
+
+    class Meta:
+        indexes: ClassVar = [models.Index(fields=["delivery", "id"], name="deliveryevent_delivery")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.detail}"
 
 
 class InboundMessage(models.Model):

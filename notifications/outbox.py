@@ -15,8 +15,10 @@ def enqueue(*, key: str, channel: str, to: str, body: str, lifetime: timedelta =
     """Put one message into the queue and ring; with a `key` that came before, the first message is returned.
 
     `fields` are Delivery's: subject, link, link_text, reply_key, in_reply_to, person, notification, language, is_secret.
+    What belongs to no notification goes first, as the urgent does: somebody waits for this very answer, or for a code.
     """
     at = clock.real()
+    told: Notification | None = fields.get("notification")
     delivery, fresh = Delivery.objects.get_or_create(
         key=key,
         defaults={
@@ -26,6 +28,7 @@ def enqueue(*, key: str, channel: str, to: str, body: str, lifetime: timedelta =
             "created_at": at,
             "due_at": at,
             "expires_at": at + lifetime,
+            "is_urgent": told is None or told.is_urgent,
             **fields,
         },
     )

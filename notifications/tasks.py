@@ -5,6 +5,7 @@ from uuid import UUID
 from celery import shared_task
 
 from backend import idempotency
+from backend.ring import ring
 from notifications import delivery, devices, inbound, planning
 from notifications.inbound import handling
 
@@ -25,9 +26,15 @@ def handle_due_inbound() -> None:
 @shared_task
 def send_due() -> None:
     """Send until nothing is due, then ask about what is unknown."""
-    while delivery.send_due():
+    if not delivery.drain():
+        ring("notifications.tasks.send_due")
+    while delivery.resolve_unknown():
         pass
-    delivery.resolve_unknown()
+
+
+@shared_task
+def ask_for_receipts() -> None:
+    delivery.ask_for_receipts()
 
 
 @shared_task

@@ -5,12 +5,21 @@ import secrets
 from django.conf import settings
 
 from backend import clock
-from sandbox.models import Letter
+from notifications import addresses
+from sandbox.models import Letter, PhoneTrouble
 from sandbox.twilio import new_sid
 
 
 def text(number: str, body: str) -> Letter:
-    """Send an SMS from this number to the product; the courier hands it in within a moment."""
+    """Send an SMS from this number to the product; the courier hands it in within a moment.
+
+    After a STOP the provider itself refuses to send to the number, until START.
+    """
+    word = body.strip().upper()
+    if word in addresses.STOP_WORDS:
+        PhoneTrouble.objects.update_or_create(number=number, defaults={"kind": PhoneTrouble.Kind.STOPPED})
+    elif word in addresses.START_WORDS:
+        PhoneTrouble.objects.filter(number=number, kind=PhoneTrouble.Kind.STOPPED).delete()
     return _send(channel="sms", provider_id=new_sid(), address=number, other=settings.SMS_FROM, body=body)
 
 

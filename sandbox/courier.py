@@ -12,7 +12,9 @@ from django.db import transaction
 from twilio.request_validator import RequestValidator
 
 from backend import clock
-from sandbox.models import Letter
+from notifications import segments
+from sandbox import twilio
+from sandbox.models import Letter, PhoneTrouble
 from sandbox.twilio import COURIER_PAUSE
 
 log = logging.getLogger(__name__)
@@ -21,6 +23,7 @@ BATCH = 50
 TRIES_MAX = 60
 TIMEOUT_SECONDS = 15  # Twilio's own patience with a webhook
 FOLLOWING = {"queued": "sent", "sent": "delivered"}
+UNREACHABLE = 30003
 
 
 def carry_due() -> int:
@@ -55,15 +58,32 @@ def _again(letter: Letter, error: str) -> None:
 def _step(letter: Letter) -> str:
     """Do what is next for this letter; returns its new status. Raises what the wire raises."""
     if letter.direction == Letter.Direction.TO_PERSON:
-        status = FOLLOWING[letter.status]
+        status = _next_status(letter)
         if letter.status_callback:
-            _post(letter.status_callback, {**_common(letter), "MessageStatus": status, "SmsStatus": status})
+            _post(letter.status_callback, status_fields(letter, status))
         return status
     if letter.channel == "sms":
         _post(f"{settings.PUBLIC_BASE_URL}/webhooks/twilio/sms", inbound_fields(letter))
     else:
         _mail(letter)
     return "passed"
+
+
+def _next_status(letter: Letter) -> str:
+    """One further; a phone without coverage gets nothing."""
+    status = FOLLOWING[letter.status]
+    lost = PhoneTrouble.objects.filter(number=letter.address, kind=PhoneTrouble.Kind.NO_COVERAGE)
+    if status != "delivered" or not lost.exists():
+        return status
+    letter.data = {"error_code": UNREACHABLE}
+    Letter.objects.filter(pk=letter.pk).update(data=letter.data)
+    return "undelivered"
+
+
+def status_fields(letter: Letter, status: str) -> dict[str, str]:
+    """What Twilio posts to the StatusCallback."""
+    fields = {**_common(letter), "MessageStatus": status, "SmsStatus": status}
+    return {**fields, "ErrorCode": str(letter.data["error_code"])} if status == "undelivered" else fields
 
 
 def _common(letter: Letter) -> dict[str, str]:
@@ -80,10 +100,24 @@ def _common(letter: Letter) -> dict[str, str]:
 def inbound_fields(letter: Letter) -> dict[str, str]:
     """What Twilio posts for a message that somebody sent to our number."""
     fields = {**_common(letter), "From": letter.address, "To": letter.other, "Body": letter.body}
-    return {**fields, "NumMedia": "0", "NumSegments": "1", "FromCountry": "NL", "ToCountry": "NL"}
+    return {
+        **fields,
+        "NumMedia": "0",
+        "NumSegments": str(segments.count(letter.body)),
+        "FromCountry": "NL",
+        "ToCountry": "NL",
+    }
 
 
 def _post(url: str, fields: dict[str, str]) -> None:
+    kind = twilio.trouble()
+    if kind == "no_callbacks" and "MessageStatus" in fields:
+        return
+    for _time in range(2 if kind == "duplicates" else 1):
+        _post_once(url, fields)
+
+
+def _post_once(url: str, fields: dict[str, str]) -> None:
     signature = RequestValidator(settings.TWILIO_AUTH_TOKEN).compute_signature(url, fields)
     response = requests.post(url, data=fields, headers={"X-Twilio-Signature": signature}, timeout=TIMEOUT_SECONDS)
     if response.status_code >= 500:

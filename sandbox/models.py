@@ -56,8 +56,23 @@ class App(models.Model):
 class Switch(models.Model):
     """What is wrong with a pretend provider at the moment."""
 
-    provider = models.CharField(max_length=8, primary_key=True)  # fcm
+    provider = models.CharField(max_length=8, primary_key=True)  # fcm or twilio
     trouble = models.CharField(max_length=20, blank=True)
 
     def __str__(self) -> str:
         return f"{self.provider} {self.trouble}"
+
+
+class PhoneTrouble(models.Model):
+    """What is wrong with a pretend phone: no row for nothing."""
+
+    class Kind(models.TextChoices):
+        NO_COVERAGE = "no_coverage"  # taken, and later undelivered: 30003
+        LANDLINE = "landline"  # refused: 21614
+        STOPPED = "stopped"  # refused: 21610, as after a STOP
+
+    number = models.CharField(max_length=254, primary_key=True)
+    kind = models.CharField(max_length=12, choices=Kind)
+
+    def __str__(self) -> str:
+        return f"{self.number} {self.kind}"

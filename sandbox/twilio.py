@@ -1,7 +1,8 @@
 """A Twilio look-alike: the part of its Messages API that the real twilio client uses, over real HTTP.
 
 After https://www.twilio.com/docs/messaging/api/message-resource. Status callbacks and inbound messages, with valid
-signatures, are the courier's work.
+signatures, are the courier's work. What is wrong with Twilio (`Switch`) and with a phone (`PhoneTrouble`) is a visitor's or
+a test's choice.
 """
 
 import base64
@@ -21,13 +22,30 @@ from django.conf import settings
 from django.db import close_old_connections, connection
 
 from backend import clock
-from sandbox.models import Letter
+from notifications import segments
+from sandbox.models import Letter, PhoneTrouble, Switch
 
 log = logging.getLogger(__name__)
 
 MESSAGES = re.compile(r"^/2010-04-01/Accounts/(AC[0-9a-f]{32})/Messages(?:/((?:SM)[0-9a-f]{32}))?\.json$")
 NUMBER = re.compile(r"^\+[1-9]\d{7,14}$")
 COURIER_PAUSE = timedelta(milliseconds=300)
+HANG_SECONDS = 15.0  # longer than our client waits
+
+# trouble → HTTP status (0: no answer), Twilio's code, whether the message is taken all the same
+TROUBLES: dict[str, tuple[int, int, bool]] = {
+    "timeout": (201, 0, True),
+    "cut": (0, 0, True),
+    "rate_limit": (429, 20429, False),
+    "server_error": (500, 20500, False),
+    "server_error_taken": (500, 20500, True),
+    "duplicates": (201, 0, True),  # every webhook comes twice: the courier's doing
+    "no_callbacks": (201, 0, True),  # none comes at all
+}
+REFUSED = {
+    PhoneTrouble.Kind.LANDLINE: (21614, "'To' number is not a valid mobile number"),
+    PhoneTrouble.Kind.STOPPED: (21610, "Attempt to send to unsubscribed recipient"),
+}
 
 
 class Server(ThreadingHTTPServer):
@@ -75,7 +93,9 @@ class Handler(BaseHTTPRequestHandler):
                 connection.close()  # one thread a request: nobody would use this connection again
             if self.command == "POST" and self.server.answer_delay_seconds:
                 time.sleep(self.server.answer_delay_seconds)
-            self._send(status, body)
+            if status:
+                self._send(status, body)
+            self.close_connection = not status
 
     def _is_signed_in(self) -> bool:
         wanted = base64.b64encode(f"{settings.TWILIO_ACCOUNT_SID}:{settings.TWILIO_AUTH_TOKEN}".encode()).decode()
@@ -109,20 +129,37 @@ def _create(fields: dict[str, str]) -> tuple[int, dict[str, Any]]:
     if not body or len(body) > 1600:
         code = 21617 if body else 21602
         return 400, _error(code, "The message body is missing or too long", 400)
+    phone = PhoneTrouble.objects.filter(number=to).values_list("kind", flat=True).first()
+    if phone in REFUSED:
+        return 400, _error(*REFUSED[PhoneTrouble.Kind(phone)], 400)
+    kind = trouble()
+    status, code, is_taken = TROUBLES.get(kind, (201, 0, True))
+    body_out = _resource(_take(fields)) if is_taken else {}
+    if kind == "timeout":
+        connection.close()
+        time.sleep(HANG_SECONDS)
+    return status, body_out if status == 201 else _error(code, f"{kind}, as switched on in the sandbox", status)
+
+
+def trouble() -> str:
+    """What is wrong with Twilio at the moment; empty for nothing."""
+    return Switch.objects.filter(provider="twilio").values_list("trouble", flat=True).first() or ""
+
+
+def _take(fields: dict[str, str]) -> Letter:
     at = clock.real()
-    letter = Letter.objects.create(
+    return Letter.objects.create(
         direction=Letter.Direction.TO_PERSON,
         channel="sms",
         provider_id=new_sid(),
-        address=to,
+        address=fields["To"],
         other=fields.get("From", ""),
-        body=body,
+        body=fields["Body"],
         status_callback=fields.get("StatusCallback", ""),
         status="queued",
         created_at=at,
         next_at=at + COURIER_PAUSE,
     )
-    return 201, _resource(letter)
 
 
 def new_sid() -> str:
@@ -158,9 +195,9 @@ def _resource(letter: Letter) -> dict[str, Any]:
         "date_created": sent,
         "date_updated": sent,
         "date_sent": sent,
-        "error_code": None,
+        "error_code": letter.data.get("error_code"),
         "error_message": None,
-        "num_segments": "1",
+        "num_segments": str(segments.count(letter.body)),
         "num_media": "0",
         "price": None,
         "price_unit": "EUR",

@@ -12,6 +12,7 @@ urlpatterns = [
     path("mail", views.mail, name="sandbox_mail"),
     path("reply", views.reply, name="sandbox_reply"),
     path("app", views.app, name="sandbox_app"),
+    path("phone", views.phone, name="sandbox_phone"),
     path("trouble", views.trouble, name="sandbox_trouble"),
     path("clock", views.move_clock, name="sandbox_clock"),
 ]

@@ -29,12 +29,13 @@ from backend import clock
 from backend.errors import Invalid, NotFound, Refusal
 from backend.manners import BadRequest
 from notifications import segments
+from notifications.models import Address
 from people.models import Person
 from questions import links, words
 from questions.models import Answer, Assignment, Event, Question, Topic, TopicExample
-from sandbox import acting, fcm
+from sandbox import acting, fcm, twilio
 from sandbox.journey import LINES
-from sandbox.models import App, Letter, Switch
+from sandbox.models import App, Letter, PhoneTrouble, Switch
 
 DEMO = Path(__file__).resolve().parent / "demo"
 LETTERS_MAX = 200  # of one poll; what is left comes with the next
@@ -71,7 +72,6 @@ def page(request: HttpRequest) -> HttpResponse:
         "sms_from": settings.SMS_FROM,
         "gsm": {"basic": "".join(segments.GSM_BASIC), "extended": "".join(segments.GSM_EXTENDED)},
         "limits": {"sms": TEXT_CHARACTERS, "mail": MAIL_CHARACTERS, "subject": SUBJECT_CHARACTERS},
-        "fcm_trouble": Switch.objects.filter(provider="fcm").values_list("trouble", flat=True).first() or "",
         "csrf_cookie": settings.CSRF_COOKIE_NAME,
         "language": _language(),
         "words": _words(),
@@ -152,6 +152,21 @@ def _words() -> dict[str, Any]:
         "signed_out": _("Somebody else installed this app. Install it here to use its buttons."),
         "actions": {"accept": _("Accept"), "decline": _("Decline")},
         "open_push": _("Open"),
+        # what is wrong with a phone
+        "line": _("Network"),
+        "line_kinds": {
+            "": _("works"),
+            "no_coverage": _("no coverage"),
+            "landline": _("landline"),
+            "stopped": _("stopped"),
+            "app_removed": _("app removed"),
+        },
+        "opted_out": _("Opted out: nothing more is sent here. START undoes it."),
+        "opted_out_mail": _("Nothing more is sent to this address."),
+        "error": _("error {code}"),
+        "as_text": _("Text"),
+        "as_html": _("HTML"),
+        "playing": _("Stop"),
         "done": _("Done"),
         "no_sms": _("Nothing here yet. Text {ask} and a question, as a friend would ask it."),
         "segment": _("1 segment"),
@@ -241,8 +256,17 @@ def state(request: HttpRequest) -> HttpResponse:
     since = _whole_number(request.GET.get("since"))
     seen = _first_look() if since is None else _since(since)
     now = {"now": clock.now().isoformat(), "ahead_seconds": round(clock.offset().total_seconds())}
-    apps = list(App.objects.filter(removed_at__isnull=True).values_list("number", flat=True))
-    return JsonResponse({**seen, "questions": _questions(), "apps": apps, "clock": now})
+    return JsonResponse({**seen, "questions": _questions(), **_switches(), "clock": now})
+
+
+def _switches() -> dict[str, Any]:
+    """What is wrong with the providers and the phones, which phones have the app, and who opted out of what."""
+    return {
+        "apps": list(App.objects.filter(removed_at__isnull=True).values_list("number", flat=True)),
+        "troubles": dict(Switch.objects.values_list("provider", "trouble")),
+        "phones": dict(PhoneTrouble.objects.values_list("number", "kind")),
+        "stopped": list(Address.objects.filter(stopped_at__isnull=False).values_list("value", flat=True)),
+    }
 
 
 def _whole_number(value: str | None) -> int | None:
@@ -258,8 +282,9 @@ def _first_look() -> dict[str, Any]:
 
 def _since(since: int) -> dict[str, Any]:
     rows = list(Letter.objects.filter(id__gt=since).order_by("id")[:LETTERS_MAX])
-    known = Letter.objects.filter(id__lte=since).order_by("-id").values_list("id", "status", "copies")[:CHANGES_MAX]
-    changes = {pk: {"status": status, "copies": copies} for pk, status, copies in known}
+    fields = ("id", "status", "copies", "data__error_code")
+    known = Letter.objects.filter(id__lte=since).order_by("-id").values_list(*fields)[:CHANGES_MAX]
+    changes = {pk: {"status": status, "copies": copies, "error": error or ""} for pk, status, copies, error in known}
     return {
         "letters": [_letter(row) for row in rows],
         "changes": changes,
@@ -300,9 +325,11 @@ def _role_name(role: str) -> str:
 def _letter(row: Letter) -> dict[str, Any]:
     names = ("id", "direction", "channel", "address", "other", "subject", "body", "html", "status", "copies")
     fields = {name: getattr(row, name) for name in names}
-    size = {"segments": segments.count(row.body), "is_gsm": segments.is_gsm(row.body)} if row.channel == "sms" else {}
+    size: dict[str, Any] = {}
+    if row.channel == "sms":
+        size = {"segments": segments.count(row.body), "is_gsm": segments.is_gsm(row.body)}
     push = {"push": row.data.get("data", {})} if row.channel == "push" else {}
-    return {**fields, **size, **push, "at": row.created_at.isoformat()}
+    return {**fields, **size, **push, "error": row.data.get("error_code", ""), "at": row.created_at.isoformat()}
 
 
 @require_GET
@@ -519,11 +546,30 @@ def app(body: Body) -> Body:
 
 @_acting
 def trouble(body: Body) -> Body:
-    """Firebase answers as if something were wrong; empty for nothing."""
-    kind = _string(body, "kind", 20, needed=False)
-    if kind and kind not in fcm.TROUBLES:
-        raise Invalid(f"kind must be one of {', '.join(fcm.TROUBLES)}")
-    Switch.objects.update_or_create(provider="fcm", defaults={"trouble": kind})
+    """A provider answers as if something were wrong; empty for nothing."""
+    known = {"fcm": fcm.TROUBLES, "twilio": twilio.TROUBLES}
+    provider, kind = _string(body, "provider", 8), _string(body, "kind", 20, needed=False)
+    if provider not in known:
+        raise Invalid(f"provider must be one of {', '.join(known)}")
+    if kind and kind not in known[provider]:
+        raise Invalid(f"kind must be one of {', '.join(known[provider])}")
+    Switch.objects.update_or_create(provider=provider, defaults={"trouble": kind})
+    return {"kind": kind}
+
+
+@_acting
+def phone(body: Body) -> Body:
+    """Something is wrong with somebody's phone; empty for nothing. `app_removed` takes the app off it."""
+    number, kind = _string(body, "number", 16), _string(body, "kind", 20, needed=False)
+    _check_known("sms", number)
+    if kind and kind not in {*PhoneTrouble.Kind.values, "app_removed"}:
+        raise Invalid(f"kind must be one of {', '.join(PhoneTrouble.Kind.values)}, app_removed")
+    if kind == "app_removed":
+        fcm.uninstall(number)
+    elif kind:
+        PhoneTrouble.objects.update_or_create(number=number, defaults={"kind": kind})
+    else:
+        PhoneTrouble.objects.filter(number=number).delete()
     return {"kind": kind}
 
 

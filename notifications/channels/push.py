@@ -7,8 +7,9 @@ and lies on a lock screen.
 """
 
 import json
+from collections.abc import Callable
 from datetime import timedelta
-from functools import cache
+from functools import cache, partial
 from typing import Any
 from uuid import uuid4
 
@@ -63,23 +64,32 @@ def _credential() -> Any:
 
 def send(delivery: Delivery) -> str:
     """Hand the push to Firebase; returns its message name. Raises TryLater, Undeliverable or Unknown."""
+    return prepare(delivery)()
+
+
+def prepare(delivery: Delivery) -> Callable[[], str]:
+    """What the database has to say first: the phone and the words. The rest asks Firebase only. Raises Undeliverable."""
     device = Device.objects.filter(pk=delivery.to, dead_at__isnull=True).first()
     if device is None or device.person_id != delivery.person_id:
         raise Undeliverable("device gone")  # signed out, in other hands, or dead since
     if troubles.is_blocked(Channel.PUSH):
         raise Undeliverable("push paused")
-    message = compose(delivery, device)
+    return partial(_hand_over, compose(delivery, device), delivery, device)
+
+
+def _hand_over(message: messaging.Message, delivery: Delivery, device: Device) -> str:
     try:
         return str(messaging.send(message, app=_app()))
     except exceptions.FirebaseError as error:
-        if _is_dead(error):
-            devices.died(delivery.pk, device)
-        raise _outcome(error, device.platform) from error
+        raise _outcome(error, delivery, device) from error
     except TransportError as error:  # Google's access token could not be fetched, so nothing was sent
         raise TryLater("google unreachable") from error
     except GoogleAuthError as error:
-        troubles.report(Channel.PUSH, "push:credentials", str(error))
-        raise Undeliverable("our credentials") from error
+        raise Undeliverable("our credentials", then=_tell("push:credentials", error)) from error
+
+
+def _tell(key: str, error: Exception) -> Callable[[], None]:
+    return partial(troubles.report, Channel.PUSH, key, str(error))
 
 
 # --- what is sent ----------------------------------------------------------------------------------------------------
@@ -181,21 +191,20 @@ def _details(error: exceptions.FirebaseError) -> list[dict[str, Any]]:
     return [detail for detail in found if isinstance(detail, dict)] if isinstance(found, list) else []
 
 
-def _outcome(error: exceptions.FirebaseError, platform: str) -> Exception:
+def _outcome(error: exceptions.FirebaseError, delivery: Delivery, device: Device) -> Exception:
     name = type(error).__name__.removesuffix("Error")
     if _is_dead(error):
-        return Undeliverable(f"{devices.DEAD_ERROR}: {name}")
+        return Undeliverable(f"{devices.DEAD_ERROR}: {name}", then=partial(devices.died, delivery.pk, device))
     if isinstance(error, messaging.ThirdPartyAuthError):
-        troubles.report(Channel.PUSH, f"push:third_party_auth:{platform}", str(error))
-        return Undeliverable(name)
+        return Undeliverable(name, then=_tell(f"push:third_party_auth:{device.platform}", error))
     if isinstance(error, exceptions.ResourceExhaustedError):  # QuotaExceededError is one
         return TryLater(name, wait_seconds=_retry_after(error))
     if isinstance(error, exceptions.UnavailableError | exceptions.InternalError | exceptions.DeadlineExceededError):
         return _transient(error, name)
     if isinstance(error, exceptions.UnknownError):
         return Unknown(name)
-    troubles.report(Channel.PUSH, f"push:{name}", str(error))  # our project, our key or our message: the phone is fine
-    return Undeliverable(name)
+    # Our project, our key or our message: the phone is fine.
+    return Undeliverable(name, then=_tell(f"push:{name}", error))
 
 
 def _transient(error: exceptions.FirebaseError, name: str) -> Exception:

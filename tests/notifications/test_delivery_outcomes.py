@@ -1,9 +1,14 @@
 """What a dead worker, a slow provider or a lost answer leave behind: nothing lost, nothing twice."""
 
+import threading
+import time
+from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.conf import settings
+from django.db import connection, connections
 
 from backend import clock
 from notifications import delivery, outbox
@@ -134,21 +139,105 @@ def test_what_is_too_old_is_not_sent(cast: Cast) -> None:
     assert letters(cast.alice.mobile) == []
 
 
-def test_behind_a_provider_that_hangs_nothing_is_sent_on_a_lease_that_runs_out(
+def test_a_worker_that_stood_still_after_claiming_does_not_send_on_a_lease_that_runs_out(
     cast: Cast, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rows = [_sms(cast, f"key {number}", f"Bericht {number}") for number in range(3)]
-    limit = settings.DELIVERY_LEASE_SECONDS
-    send = delivery.SEND["sms"]
+    for number in range(3):
+        _sms(cast, f"key {number}", f"Bericht {number}")
+    claim = delivery.claim
 
-    def slowly(row: Delivery) -> str:
-        monkeypatch.setattr(clock, "real", lambda: rows[0].created_at + timedelta(seconds=limit / 2))
-        return send(row)
+    def slowly(limit: int) -> list[Delivery]:
+        taken, woke_at = claim(limit), clock.real() + timedelta(seconds=settings.DELIVERY_LEASE_SECONDS / 2)
+        monkeypatch.setattr(clock, "real", lambda: woke_at)
+        return taken
 
-    monkeypatch.setitem(delivery.SEND, "sms", slowly)
-    delivery.send_due()
-    found = sorted((row.state, row.attempts) for row in Delivery.objects.all())
-    assert found == [("due", 0), ("due", 0), ("sent", 1)]
-    assert len(letters(cast.alice.mobile)) == 1
+    with monkeypatch.context() as patch:
+        patch.setattr(delivery, "claim", slowly)
+        delivery.send_due()
+    assert [(row.state, row.attempts) for row in Delivery.objects.all()] == [("due", 0)] * 3
+    assert letters(cast.alice.mobile) == []
     delivery.send_due()
     assert len(letters(cast.alice.mobile)) == 3
+
+
+def test_a_worker_killed_between_sending_and_noting_leaves_nothing_lost_and_nothing_twice(
+    cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(12):
+        _sms(cast, f"key {number}", f"Bericht {number}")
+    with monkeypatch.context() as patch:
+        patch.setattr(delivery, "note", lambda finished: None)  # all of one statement is lost
+        delivery.send_due()
+    long_ago = clock.real() - timedelta(seconds=settings.DELIVERY_LEASE_SECONDS + settings.DELIVERY_UNKNOWN_SECONDS)
+    assert Delivery.objects.filter(state="leased").update(attempted_at=long_ago, lease_until=clock.real()) == 12
+    delivery.drain()
+    assert {row.state for row in Delivery.objects.all()} == {"unknown"}
+    while delivery.resolve_unknown():
+        pass
+    delivery.drain()
+    assert {row.state for row in Delivery.objects.all()} == {"sent"}
+    assert sorted(letter.body for letter in letters(cast.alice.mobile)) == sorted(f"Bericht {n}" for n in range(12))
+
+
+def test_one_result_that_cannot_be_noted_takes_no_other_along(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A provider that gives two messages one id breaks a rule of the database; the third of the batch is fine."""
+    rows = [_sms(cast, f"key {number}", f"Bericht {number}") for number in range(3)]
+    monkeypatch.setitem(delivery.SEND, "sms", lambda row: "SM-3" if row.pk == rows[2].pk else "SM-twice")
+    delivery.send_due()
+    assert sorted(row.state for row in Delivery.objects.all()) == ["leased", "sent", "sent"]
+    assert Delivery.objects.get(pk=rows[2].pk).provider_id == "SM-3"
+
+
+def test_what_is_urgent_leaves_though_all_other_places_are_held_by_a_provider_that_hangs(
+    cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held, send = threading.Event(), delivery.SEND["sms"]
+    for number in range(6):
+        _sms(cast, f"key {number}", f"Bericht {number}")
+    Delivery.objects.update(is_urgent=False)
+
+    def hanging(row: Delivery) -> str:
+        if not row.is_urgent:
+            held.wait(20)
+        return send(row)
+
+    monkeypatch.setitem(delivery.SEND, "sms", hanging)
+    monkeypatch.setitem(delivery.AT_ONCE, ("sms", False), 2)
+    worker = threading.Thread(target=lambda: (delivery.drain(), connections.close_all()))
+    worker.start()
+    try:
+        _until(lambda: Delivery.objects.filter(state="leased").count() == 2)
+        urgent = _sms(cast, "code", "Spoed")
+        _until(lambda: Delivery.objects.get(pk=urgent.pk).state == "sent")
+        assert [letter.body for letter in letters(cast.alice.mobile)] == ["Spoed"]
+    finally:
+        held.set()
+        worker.join()
+    assert len(letters(cast.alice.mobile)) == 7
+
+
+def test_sending_an_sms_asks_the_database_nothing_in_its_thread(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that a hundred at once need one connection."""
+    _sms(cast)
+    monkeypatch.setattr(delivery, "_outcome", _without_database(delivery._outcome))
+    delivery.send_due()
+    assert len(letters(cast.alice.mobile)) == 1
+
+
+def _without_database(work: Callable[..., Any]) -> Callable[..., Any]:
+    def refused(*_: Any) -> None:
+        raise AssertionError("the database was asked")
+
+    def run(*arguments: Any) -> Any:
+        with connection.execute_wrapper(refused):
+            return work(*arguments)
+
+    return run
+
+
+def _until(look: Callable[[], bool]) -> None:
+    for _ in range(400):
+        if look():
+            return
+        time.sleep(0.05)
+    raise AssertionError("waited in vain")

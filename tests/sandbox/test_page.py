@@ -16,7 +16,7 @@ from questions.models import Question
 from sandbox.models import Letter
 from tests.conftest import Cast
 
-STATE_QUERIES = 7  # letters, their statuses, questions, assignments, answers, events, apps
+STATE_QUERIES = 10  # letters, their statuses, questions, assignments, answers, events, apps, switches, phones, opt-outs
 FILES = settings.BASE_DIR / "sandbox"
 STRANGER, STRANGERS_MAIL = "+31699999999", "stranger@elsewhere.example"
 
@@ -111,7 +111,7 @@ def test_later_looks_bring_new_letters_and_how_far_the_known_ones_are(quiet_cast
     assert "people" not in seen
     assert [one["body"] for one in seen["letters"]] == [fresh.body]
     assert seen["letters"][0]["segments"] == segments.count(fresh.body) == 2
-    assert seen["changes"] == {str(known.pk): {"status": "sent", "copies": 1}}
+    assert seen["changes"] == {str(known.pk): {"status": "sent", "copies": 1, "error": ""}}
     assert seen["newest"] == fresh.pk
     assert state(client, fresh.pk)["letters"] == []
 

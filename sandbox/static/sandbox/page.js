@@ -90,6 +90,8 @@ let born = 0; // the newest letter when we began to watch
 let newest = null; // the newest letter seen; null before the first look
 let questions = [];
 let apps = new Set(); // numbers of the phones that have the app
+let phones = {}; // number → what is wrong with it
+let stopped = new Set(); // addresses that opted out
 let ahead = 0; // how far the product's clock has been moved, ms
 let skew = 0; // the product's now minus this browser's, ms
 const now = () => Date.now() + skew;
@@ -196,6 +198,7 @@ async function look() {
   }
 }
 
+let lastSwitches = "";
 function take(state) {
   if (state.is_stale) { location.reload(); return; }
   setClock(state.clock);
@@ -210,8 +213,11 @@ function take(state) {
   fresh.forEach(arrive);
   changed(state.changes);
   questions = state.questions;
-  const moved = JSON.stringify(state.apps) !== JSON.stringify([...apps]);
-  apps = new Set(state.apps);
+  const switches = JSON.stringify([state.apps, state.phones, state.stopped]);
+  const moved = switches !== lastSwitches;
+  lastSwitches = switches;
+  [apps, phones, stopped] = [new Set(state.apps), state.phones, new Set(state.stopped)];
+  for (const choice of document.querySelectorAll("[data-trouble]")) if (choice !== document.activeElement) choice.value = state.troubles[choice.dataset.trouble] || "";
   if (isFirst) begin();
   saveUnread();
   if (state.people || fresh.some((letter) => !cards.has(owner(letter.address).number))) showPeople();
@@ -249,7 +255,7 @@ function changed(changes) {
     let touched = false;
     for (const [id, letter] of all) {
       const change = changes[id];
-      if (!change || (change.status === letter.status && change.copies === letter.copies)) continue;
+      if (!change || (change.status === letter.status && change.copies === letter.copies && change.error === letter.error)) continue;
       Object.assign(letter, change);
       touched = true;
     }
@@ -490,6 +496,9 @@ function makePhone(address) {
   const clock = h("span", { class: "bar-time" });
   const shelf = h("div", { class: "pushes", "data-testid": "pushes" });
   const install = h("button", { type: "button", class: "small", "data-testid": "app", hidden: true, onclick: () => flipApp(address, install) });
+  const line = h("select", { "data-testid": "line", onchange: () => act("phone", { number: address, kind: line.value }) },
+    Object.entries(say.line_kinds).map(([kind, words]) => h("option", { value: kind }, words)));
+  const optedOut = h("p", { class: "opted-out", "data-testid": "opted-out", hidden: true }, say.opted_out);
   let drawn = new Map(), lastDay = "", chipsFor = null, sending = false, shelfShape = "";
 
   const typed = () => {
@@ -519,6 +528,7 @@ function makePhone(address) {
     h("div", { class: "case" }, h("div", { class: "screen" },
       h("div", { class: "bar", "aria-hidden": "true" }, clock, h("i", { class: "island" }), h("span", { class: "bar-icons" }, h("i", { class: "signal" }), h("i", { class: "battery" }))),
       h("div", { class: "contact" }, h("span", { class: "logo", "aria-hidden": "true" }, icon("spark")), h("span", { class: "who" }, h("b", {}, "CEO-app"), h("small", {}, setup.sms_from)), install),
+      h("label", { class: "line" }, say.line, line), optedOut,
       shelf, log, chips,
       h("form", { class: "compose", onsubmit: send }, h("div", { class: "field" }, input, button), meter))));
 
@@ -537,13 +547,17 @@ function makePhone(address) {
     const known = drawn.get(letter.id);
     if (known.state === letter.status) return;
     known.state = letter.status;
-    const details = [time(letter.at), size(letter.segments), letter.is_gsm ? null : "UCS-2"].filter(Boolean).join(" · ");
+    const details = [time(letter.at), size(letter.segments), letter.is_gsm ? null : "UCS-2", letter.error ? fill(say.error, { code: letter.error }) : null].filter(Boolean).join(" · ");
     const tick = h("span");
     drawTick(tick, letter.status);
     known.meta.replaceChildren(details, tick);
   }
   function updateApp(pushes) {
     const isOn = apps.has(address);
+    if (line !== document.activeElement) line.value = phones[address] || "";
+    line.lastChild.hidden = !isOn;
+    line.classList.toggle("bad", Boolean(phones[address]));
+    optedOut.hidden = !stopped.has(address);
     install.hidden = person.isFriend || person.has_left;
     if (!install.disabled) install.replaceChildren(icon(isOn ? "close" : "app"), isOn ? say.remove : say.install);
     const visible = isOn ? pushes.filter((letter) => letter.status !== "replaced" && !dismissed.has(letter.id)).slice(-SHELF_MAX).reverse() : [];
@@ -738,7 +752,8 @@ function makeMailbox(address) {
 
   const title = h("div", { class: "toolbar" }, h("span", { class: "address" }, address),
     h("button", { type: "button", class: "small", "data-testid": "mail-new", onclick: () => choose("new") }, icon("write"), say.new_mail));
-  const element = deviceFrame(address, `mailbox-${address}`, "mailbox", h("div", { class: "window" }, title, h("div", { class: "columns" }, list, pane)));
+  const optedOut = h("p", { class: "opted-out", "data-testid": "opted-out", hidden: true }, say.opted_out_mail);
+  const element = deviceFrame(address, `mailbox-${address}`, "mailbox", h("div", { class: "window" }, title, optedOut, h("div", { class: "columns" }, list, pane)));
 
   function drawRow(letter) {
     const sent = h("span", { class: "tick" });
@@ -751,6 +766,7 @@ function makeMailbox(address) {
   }
   function update() {
     const all = lettersOf(address);
+    optedOut.hidden = !stopped.has(address);
     if (all.length) list.querySelector(".empty")?.remove();
     for (const letter of all) {
       if (!rows.has(letter.id)) drawRow(letter);
@@ -826,12 +842,27 @@ function plainMail(letter) {
 /** A reply address is 32 digits long; the first few tell it apart. */
 const brief = (address) => address.replace(/^(.{8}).{12,}@/, "$1…@");
 
+let readsText = memory.get("text", false); // mails as text, for all mailboxes
+
+/** Both forms of a mail that has two, with a switch between them. */
+function mailBody(letter) {
+  const body = h("div", { class: "body" });
+  const forms = [[say.as_html, false], [say.as_text, true]].map(([words, isText]) => h("button", { type: "button", class: "small", "data-testid": isText ? "as-text" : "as-html",
+    onclick: () => { memory.set("text", (readsText = isText)); draw(); } }, words));
+  const draw = () => {
+    forms.forEach((form, place) => form.setAttribute("aria-pressed", String(readsText === Boolean(place))));
+    body.replaceChildren(readsText ? plainMail(letter) : mailFrame(letter));
+  };
+  draw();
+  return [h("div", { class: "forms" }, forms), body];
+}
+
 function reader(letter, back) {
   const meta = [`${incoming(letter) ? say.from : say.to}: ${brief(letter.other)}`, timeOrDay(letter.at), letter.copies > 1 ? fill(say.copies, { count: letter.copies }) : null];
   return [
     h("div", { class: "subject" }, h("button", { type: "button", class: "icon back", "aria-label": say.back, onclick: back }, icon("back")),
       h("div", {}, h("h3", { tabindex: "-1" }, letter.subject || say.no_subject), h("p", { class: "meta", title: letter.other }, meta.filter(Boolean).join(" · ")))),
-    letter.html && incoming(letter) ? mailFrame(letter) : plainMail(letter),
+    ...(letter.html && incoming(letter) ? mailBody(letter) : [plainMail(letter)]),
     incoming(letter) ? replier(letter) : null,
   ].filter(Boolean);
 }
@@ -1075,6 +1106,30 @@ async function moveClock(hours) {
   toast(hours ? fill(say.moved, { at: `${day(now())} ${time(now())}` }) : say.clock_right);
 }
 
+const PLAY_STEPS = 60, PLAY_MS = 1000;
+let playing = 0;
+
+/** A whole day goes by in a minute; pressing again stops it. */
+async function play() {
+  const button = $("clock-play");
+  const words = button.textContent;
+  if (playing) { playing = 0; return; }
+  playing = PLAY_STEPS;
+  button.textContent = `■ ${say.playing}`;
+  button.setAttribute("aria-pressed", "true");
+  while (playing > 0) {
+    const began = Date.now();
+    const moved = await act("clock", { hours: 24 / PLAY_STEPS });
+    if (!moved) break;
+    setClock(moved);
+    playing -= 1;
+    await new Promise((resolve) => setTimeout(resolve, Math.max(0, PLAY_MS - (Date.now() - began))));
+  }
+  playing = 0;
+  button.textContent = words;
+  button.setAttribute("aria-pressed", "false");
+}
+
 function tick() {
   const words = `${day(now())} ${time(now())}`;
   if ($("clock-now").textContent !== words) $("clock-now").textContent = words;
@@ -1136,8 +1191,8 @@ function wire() {
   for (const button of document.querySelectorAll(".tabs button")) button.addEventListener("click", () => showTab(button.dataset.tab));
   for (const button of document.querySelectorAll("[data-hours]")) button.addEventListener("click", () => moveClock(Number(button.dataset.hours)));
   $("find").addEventListener("input", showPeople);
-  $("fcm-trouble").value = setup.fcm_trouble;
-  $("fcm-trouble").addEventListener("change", () => act("trouble", { kind: $("fcm-trouble").value }));
+  for (const choice of document.querySelectorAll("[data-trouble]")) choice.addEventListener("change", () => act("trouble", { provider: choice.dataset.trouble, kind: choice.value }));
+  $("clock-play").addEventListener("click", play);
   $("menu").addEventListener("click", () => $("menu").setAttribute("aria-expanded", String($("top").classList.toggle("shown"))));
   $("language").addEventListener("submit", () => {
     $("language").elements.csrfmiddlewaretoken.value = csrf();
