@@ -1,6 +1,7 @@
 """The friend's page of a gift, without sign-in. Opening shows, pressing claims; it needs no JavaScript."""
 
 from typing import Any
+from urllib.parse import urlsplit
 
 import segno
 from django.http import HttpRequest, HttpResponse
@@ -10,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from backend import clock
 from backend.errors import Refusal
-from backend.pages import secret_page
+from backend.pages import content_policy, secret_page
 from rewards import codes, gifts, ledger, words
 from rewards.models import Account, Gift
 
@@ -36,7 +37,15 @@ def gift_page(request: HttpRequest, secret: str) -> HttpResponse:
                 return redirect(request.get_full_path())
             except Refusal as refusal:
                 problem, status = refusal.message, refusal.status
-        return render(request, "rewards/gift.html", {**_shown(gift, language), "problem": problem}, status=status)
+        page = render(request, "rewards/gift.html", {**_shown(gift, language), "problem": problem}, status=status)
+        page["Content-Security-Policy"] = content_policy(img_src=f"'self' data: {_origin(gift.offer.picture_url)}".strip())
+        return page
+
+
+def _origin(url: str) -> str:
+    """Where the offer's picture lies: the only foreign place that this page asks anything of. Empty without one."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}" if url else ""
 
 
 def _claim(gift: Gift, recipient: str) -> None:
