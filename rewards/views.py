@@ -33,7 +33,7 @@ def gift_page(request: HttpRequest, secret: str) -> HttpResponse:
         problem, status = "", 200
         if request.method == "POST":
             try:
-                _claim(gift, request.POST.get("recipient", "")[:254])
+                _claim(request, gift)
                 return redirect(request.get_full_path())
             except Refusal as refusal:
                 problem, status = refusal.message, refusal.status
@@ -48,7 +48,11 @@ def _origin(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc}" if url else ""
 
 
-def _claim(gift: Gift, recipient: str) -> None:
+def _claim(request: HttpRequest, gift: Gift) -> None:
+    """Raises what `gifts.claim` raises, and OwnGift in a browser in which the giver is signed in. Nothing is kept of it."""
+    if request.user.pk == gift.giver_id:
+        raise gifts.OwnGift(_("You are signed in here, and this is your own gift. Let your friend open the link."))
+    recipient = request.POST.get("recipient", "")[:254]
     ledger.retried(lambda: gifts.claim(gift.pk, recipient=recipient))
 
 
