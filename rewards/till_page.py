@@ -103,13 +103,14 @@ def _sign_in(request: HttpRequest) -> HttpResponse:
 
 
 def _act(request: HttpRequest, key: ShopKey, action: str) -> Screen:
+    needed = ShopKey.Scope.REDEEM if action == "sell" else ShopKey.Scope.LOOK_UP
+    if needed not in key.scopes:
+        raise NotAllowed(_("This key may not do that."))
     code = _code(request, action)
     gift = _find(request, key, code)
     if action != "sell":
         redemption.check_usable(gift, clock.now())
         return Screen(gift=gift, code=code)
-    if "redeem" not in key.scopes:
-        raise NotAllowed(_("This key may not do that."))
     basket = request.POST.get("basket", "")
     sale = redemption.Sale(
         request.POST.get("receipt", "")[:60] or clear_code(RECEIPT_CHARACTERS),
