@@ -131,6 +131,16 @@ def _of_giver(giver: Person, gift_id: UUID) -> Gift:
     return gift
 
 
+def to_show(giver: Person, gift_id: UUID) -> Gift:
+    """A gift of mine whose link may still be shown. Raises NotFound, also for somebody else's, and GiftGone."""
+    gift = Gift.objects.filter(pk=gift_id, giver=giver).first()
+    if gift is None:
+        raise NotFound(_("This gift does not exist."))
+    if gift.state not in Gift.RUNNING or gift.frozen_at:
+        raise GiftGone(_("This gift cannot be passed on any more."))
+    return gift
+
+
 @transaction.atomic
 def new_link(giver: Person, gift_id: UUID) -> Gift:
     """A fresh link (and code) for a gift that is not used up; the old one opens nothing any more. Raises GiftGone."""

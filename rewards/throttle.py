@@ -1,8 +1,8 @@
 """Against guessing codes at the till: only codes that nobody knows count, so an honest till is never slowed down.
 
-An address may try so many in ten minutes with a shop's keys: other shops behind the same address are not to blame. When wrong codes pile up at a shop (its key was stolen) or everywhere, every
-address is left with a handful: who guesses is stopped wherever they turn, and a till with a clean record goes on, also
-in the very shop whose key they use.
+An address may try so many in ten minutes with a shop's keys: other shops behind the same address are not to blame. When
+wrong codes pile up at a shop (its key was stolen) or everywhere, every address is left with a handful: who guesses is
+stopped wherever they turn, and a till with a clean record goes on, also in the very shop whose key they use.
 """
 
 import ipaddress

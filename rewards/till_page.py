@@ -9,6 +9,7 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import translation
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
@@ -89,17 +90,22 @@ def _sign_in(request: HttpRequest) -> HttpResponse:
     if ShopKey.find(typed) is None:
         return render(request, "rewards/till.html", _shown(None, Screen(problem=_("This key is not known."))), status=403)
     response = redirect(request.path)
+    keep_key(response, typed, is_secure=request.is_secure())
+    return response
+
+
+def keep_key(response: HttpResponse, key: str, *, is_secure: bool) -> None:
+    """From now on this browser is a till of the key's shop."""
     response.set_signed_cookie(
         COOKIE,
-        typed,
+        key,
         salt=COOKIE,
         max_age=COOKIE_SECONDS,
-        path=request.path,
+        path=reverse("till_page"),
         httponly=True,
         samesite="Strict",
-        secure=request.is_secure(),
+        secure=is_secure,
     )
-    return response
 
 
 def _act(request: HttpRequest, key: ShopKey, action: str) -> Screen:

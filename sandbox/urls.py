@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from sandbox import views
+from sandbox import gifts, views
 
 urlpatterns = [
     path("", views.page, name="sandbox"),
@@ -13,5 +13,6 @@ urlpatterns = [
     path("reply", views.reply, name="sandbox_reply"),
     path("app", views.app, name="sandbox_app"),
     path("trouble", views.trouble, name="sandbox_trouble"),
+    path("gifts", gifts.page, name="sandbox_gifts"),
     path("clock", views.move_clock, name="sandbox_clock"),
 ]
