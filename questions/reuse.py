@@ -16,7 +16,7 @@ from backend.errors import Refusal
 from notifications import item_codes
 from notifications.notify import notify
 from people.models import Person
-from questions import after, intake, knowledge, routing, words
+from questions import after, facts, intake, knowledge, routing, words
 from questions.models import Answer, Event, Question, Reuse, record
 
 log = logging.getLogger(__name__)
@@ -110,7 +110,7 @@ def _use(question: Question, answer_id: UUID) -> Question:
         Question.objects.filter(pk=question.pk).update(topic=question.topic, topic_chosen_by=Question.TopicChosenBy.ASKER)
     record(question, "reused", actor=question.asker, at=at, answer=str(answer.pk), source=str(answer.question_id))
     known = Reuse.objects.filter(source=answer.question_id, person=question.asker, is_counted=True)
-    Reuse.objects.update_or_create(  # a question that was opened again may be closed with another answer
+    used, _fresh = Reuse.objects.update_or_create(  # a question opened again may be closed with another answer
         question=question,
         defaults={
             "source_id": answer.question_id,
@@ -123,6 +123,8 @@ def _use(question: Question, answer_id: UUID) -> Question:
             "rated_at": None,
         },
     )
+    if used.is_counted:
+        facts.reused(answer.question, question.asker, answer)
     after.send_to_friend(question)
     question.current_round.refresh_from_db()  # its promise ended above
     return question

@@ -15,11 +15,16 @@ from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import display
-from unfold.widgets import UnfoldAdminIntegerFieldWidget
+from unfold.widgets import (
+    UnfoldAdminCheckboxSelectMultipleWidget,
+    UnfoldAdminIntegerFieldWidget,
+    UnfoldAdminSelectMultipleWidget,
+)
 
 from backend import clock
 from backend.ids import uuid7
 from notifications.admin import LookOnly
+from people.models import Language, Role, Team
 from rewards import ledger, review, words
 from rewards.models import (
     Account,
@@ -112,13 +117,36 @@ class CampaignAdmin(ModelAdmin):
             ledger.fund(obj.budget, form.cleaned_data["add_cents"], key=uuid7())
 
 
+class OfferForm(forms.ModelForm):  # type: ignore[type-arg]  # takes no argument at run time
+    """For whom it is, ticked instead of typed."""
+
+    audience_roles = forms.MultipleChoiceField(
+        choices=Role, required=False, widget=UnfoldAdminCheckboxSelectMultipleWidget, label=_("for these roles")
+    )
+    audience_team_ids = forms.ModelMultipleChoiceField(
+        Team.objects.order_by("name"), required=False, widget=UnfoldAdminSelectMultipleWidget, label=_("for these teams")
+    )
+    audience_languages = forms.MultipleChoiceField(
+        choices=Language, required=False, widget=UnfoldAdminCheckboxSelectMultipleWidget, label=_("for these languages")
+    )
+
+    def clean_audience_team_ids(self) -> list[int]:
+        return [team.pk for team in self.cleaned_data["audience_team_ids"]]
+
+
 @admin.register(Offer)
 class OfferAdmin(ModelAdmin):
+    form = OfferForm
     list_display = ("slug", "title_nl", "kind", "price_credits", "campaign", "is_active")
     list_filter = ("kind", "is_active", "campaign")
     list_select_related = ("campaign",)
     search_fields = ("slug", "title_nl", "title_en")
     filter_horizontal = ("shops",)
+
+    def formfield_for_dbfield(self, db_field: Any, request: Any, **more: Any) -> Any:
+        if db_field.name == "picture_url":
+            more["assume_scheme"] = "https"
+        return super().formfield_for_dbfield(db_field, request, **more)
 
 
 @admin.register(EarningRule)

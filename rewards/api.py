@@ -1,8 +1,10 @@
 """Wallet, offers and gifts over HTTP. The till's part is in `till_api`."""
 
+from io import BytesIO
 from typing import Any
 from uuid import UUID
 
+import segno
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 from ninja import Router
@@ -13,7 +15,7 @@ from backend.manners import BadRequest, Cursor, IdempotencyKey, Limit, Page, Sch
 from people.bearer import caller
 from people.by_name import page_by_name
 from people.models import Person
-from rewards import badges, gifts, kudos, ledger, statement
+from rewards import badges, gifts, kudos, ledger, sharing, statement
 from rewards.models import Gift, Kudos
 from rewards.schemas import (
     BadgeOut,
@@ -118,6 +120,20 @@ def get_gift(request: HttpRequest, gift_id: UUID) -> Any:
     if gift is None:
         raise NotFound(_("This gift does not exist."))
     return GiftOut.of(gift)
+
+
+@router.get(
+    "/gifts/{gift_id}/qr.svg",
+    response={200: None, **problems(404, 409)},
+    operation_id="get_gift_qr",
+    summary="Its link as a QR code",
+)
+def get_qr(request: HttpRequest, gift_id: UUID) -> HttpResponse:
+    """An SVG image for a friend who stands beside me. `gift_gone` when it is over."""
+    link = sharing.link(gifts.to_show(caller(request), gift_id))
+    out = BytesIO()
+    segno.make(link, error="m").save(out, kind="svg", scale=8, border=2)
+    return HttpResponse(out.getvalue(), content_type="image/svg+xml", headers={"Cache-Control": "no-store"})
 
 
 @router.post(

@@ -21,7 +21,7 @@ State = Gift.State
 
 
 class OfferClosed(Refusal):
-    """Not begun, over, switched off, or not for this person."""
+    """Not begun, over or switched off."""
 
     code = "offer_closed"
 
@@ -44,11 +44,7 @@ class OwnGift(Refusal):
 def open_offers(person: Person, at: datetime) -> list[Offer]:
     """What this person can hand out at `at`, stock and wallet aside."""
     rows = Offer.objects.select_related("campaign").filter(is_active=True, campaign__is_active=True)
-    return [offer for offer in rows if offer.is_open(at) and is_for(offer, person)]
-
-
-def is_for(offer: Offer, person: Person) -> bool:
-    return not offer.audience_roles or person.has_role(*offer.audience_roles)
+    return [offer for offer in rows if offer.is_open(at) and offer.is_for(person, at)]
 
 
 @transaction.atomic
@@ -61,10 +57,10 @@ def hand_out(giver: Person, offer_id: UUID, *, request_key: str, note: str = "",
     if known is not None:
         return known
     offer = Offer.objects.select_related("campaign__budget").filter(pk=offer_id).first()
-    if offer is None:
-        raise NotFound(_("This offer does not exist."))
     at = clock.now()
-    if not (offer.is_open(at) and is_for(offer, giver)):
+    if offer is None or not offer.is_for(giver, at):
+        raise NotFound(_("This offer does not exist."))
+    if not offer.is_open(at):
         raise OfferClosed(_("%(title)s cannot be handed out now.") % {"title": offer.title(giver.language)})
     if len(note) > Gift.NOTE_CHARACTERS:
         raise Invalid(_("This text is too long: %(max)s characters at most.") % {"max": Gift.NOTE_CHARACTERS})
@@ -132,6 +128,16 @@ def _of_giver(giver: Person, gift_id: UUID) -> Gift:
     gift = rows.filter(pk=gift_id, giver=giver).first()
     if gift is None:
         raise NotFound(_("This gift does not exist."))
+    return gift
+
+
+def to_show(giver: Person, gift_id: UUID) -> Gift:
+    """A gift of mine whose link may still be shown. Raises NotFound, also for somebody else's, and GiftGone."""
+    gift = Gift.objects.filter(pk=gift_id, giver=giver).first()
+    if gift is None:
+        raise NotFound(_("This gift does not exist."))
+    if gift.state not in Gift.RUNNING or gift.frozen_at:
+        raise GiftGone(_("This gift cannot be passed on any more."))
     return gift
 
 

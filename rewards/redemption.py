@@ -174,7 +174,7 @@ def _of_shop(shop: Shop, redemption_id: UUID) -> Redemption:
 def capture(shop: Shop, redemption_id: UUID, amount_cents: int | None = None) -> Redemption:
     """The sale is made: this much (all of it by default) is the shop's; the rest of the reservation is released.
 
-    The same amount twice is fine. Raises NotFound, NotReserved, TooMuch.
+    The same amount twice is fine. Raises NotFound, NotReserved, TooMuch, and VoucherVoid during a review.
     """
     redemption = _of_shop(shop, redemption_id)
     amount = redemption.amount_cents if amount_cents is None else amount_cents
@@ -186,6 +186,8 @@ def capture(shop: Shop, redemption_id: UUID, amount_cents: int | None = None) ->
 def _capture(redemption: Redemption, amount: int, sold_at: datetime) -> Redemption:
     if redemption.state != Redemption.State.RESERVED:
         raise NotReserved(_("This reservation is over."))
+    if redemption.gift.frozen_at:  # since it was reserved; by and by the reservation expires
+        raise VoucherVoid(_("This voucher is not valid any more."))
     if not 0 < amount <= redemption.amount_cents:
         raise TooMuch(_("This is more than was reserved."))
     key = f"redemption:{redemption.pk}:captured"

@@ -17,11 +17,12 @@ from rewards.models import ColleagueDigest, ReviewItem
 
 WINDOW_DAYS = 30
 CREDITS_MIN = 10  # that one gave another within the window: less is thanks, not trade
+RING_MAX = 6  # people; nobody keeps track of a longer one
 GIVERS_MIN = 5  # a family may know three or four of us
 DIGESTS_KEPT = timedelta(days=90)  # of who has left
 
 EDGES = """
-WITH gave AS (
+WITH RECURSIVE gave AS (
   SELECT giver_id AS giver, receiver_id AS receiver, credits, created_at AS at, NULL::uuid AS gift, id AS kudos
   FROM rewards_kudos WHERE credits > 0 AND reversed_at IS NULL AND created_at > %(since)s
   UNION ALL
@@ -43,15 +44,30 @@ SELECT 'reciprocal:' || a.giver || ':' || b.giver || to_char(greatest(a.at, b.at
 FROM edges a JOIN edges b ON b.giver = a.receiver AND b.receiver = a.giver WHERE a.giver < b.giver
 """
 )
+# From the member with the smallest id, so that a ring is walked once. Of the rings that share an exchange the shortest is
+# told: in a team where all give to all the rings of four, five and six say nothing that those of three do not.
 RING = (
-    EDGES
-    + """
-SELECT 'ring:' || a.giver || ':' || b.giver || ':' || c.giver
-           || to_char(greatest(a.at, b.at, c.at) AT TIME ZONE 'UTC', ':YYYY-MM') AS key,
-       ARRAY[a.giver, b.giver, c.giver] AS people, a.gifts || b.gifts || c.gifts AS gifts,
-       a.kudos || b.kudos || c.kudos AS kudos, jsonb_build_object('credits', a.credits + b.credits + c.credits) AS numbers
-FROM edges a JOIN edges b ON b.giver = a.receiver JOIN edges c ON c.giver = b.receiver AND c.receiver = a.giver
-WHERE a.giver < b.giver AND a.giver < c.giver
+    EDGES  # noqa: S608 — constants alone
+    + """,
+walks AS (
+  SELECT receiver AS last, ARRAY[giver, receiver] AS people FROM edges WHERE giver < receiver
+  UNION ALL
+  SELECT e.receiver, w.people || e.receiver FROM walks w JOIN edges e ON e.giver = w.last
+  WHERE e.receiver > w.people[1] AND e.receiver <> ALL (w.people) AND cardinality(w.people) < %(ring_max)s),
+steps AS (
+  SELECT w.people, s.* FROM walks w JOIN edges back ON back.giver = w.last AND back.receiver = w.people[1]
+  CROSS JOIN LATERAL generate_subscripts(w.people, 1) place
+  JOIN edges s ON s.giver = w.people[place] AND s.receiver = w.people[place %% cardinality(w.people) + 1]
+  WHERE cardinality(w.people) >= 3),
+shortest AS (SELECT giver, receiver, min(cardinality(people)) AS length FROM steps GROUP BY giver, receiver),
+rings AS (
+  SELECT people, max(at) AS at, sum(credits) AS credits FROM steps JOIN shortest USING (giver, receiver)
+  GROUP BY people HAVING bool_or(length = cardinality(people)))
+SELECT 'ring:' || md5(people::text) || to_char(at AT TIME ZONE 'UTC', ':YYYY-MM') AS key, people,
+       ARRAY(SELECT unnest(s.gifts) FROM steps s WHERE s.people = r.people) AS gifts,
+       ARRAY(SELECT unnest(s.kudos) FROM steps s WHERE s.people = r.people) AS kudos,
+       jsonb_build_object('credits', credits) AS numbers
+FROM rings r
 """
 )
 OWN_GIFT = """
@@ -122,7 +138,14 @@ def _find(finders: dict[Any, str], *, gift: UUID | None) -> int:
 
 def _limits(at: datetime) -> dict[str, Any]:
     since = at - timedelta(days=WINDOW_DAYS)
-    return {"at": at, "since": since, "days": WINDOW_DAYS, "credits_min": CREDITS_MIN, "givers_min": GIVERS_MIN}
+    return {
+        "at": at,
+        "since": since,
+        "days": WINDOW_DAYS,
+        "credits_min": CREDITS_MIN,
+        "givers_min": GIVERS_MIN,
+        "ring_max": RING_MAX,
+    }
 
 
 def remember_addresses() -> int:

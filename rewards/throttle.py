@@ -1,9 +1,11 @@
 """Against guessing codes at the till: only codes that nobody knows count, so an honest till is never slowed down.
 
-A shop whose wrong codes pile up is stopped for the rest of the window, first from the address they come from. When they
-pile up everywhere at once, every shop with more than a handful of them is stopped too; one with a clean record goes on.
+An address may try so many in ten minutes with a shop's keys: other shops behind the same address are not to blame. When
+wrong codes pile up at a shop (its key was stolen) or everywhere, every address is left with a handful: who guesses is
+stopped wherever they turn, and a till with a clean record goes on, also in the very shop whose key they use.
 """
 
+import ipaddress
 from datetime import timedelta
 from uuid import UUID
 
@@ -21,6 +23,7 @@ PER_ADDRESS_MAX = 15
 PER_SHOP_MAX = 40
 EVERYWHERE_MAX = 400
 HANDFUL = 5
+IPV6_HOME = 64  # bits that one household or shop gets; within them addresses are free
 
 
 class TooManyTries(Refusal):
@@ -29,9 +32,16 @@ class TooManyTries(Refusal):
 
 
 def address_of(request: HttpRequest) -> str:
-    """The caller's address: the last one that our own proxy noted, when there is one."""
+    """The caller's address: the last one that our own proxy noted, when there is one. Of IPv6 the network."""
     forwarded = request.headers.get("X-Forwarded-For", "") if settings.SECURE_PROXY_SSL_HEADER else ""
-    return (forwarded.rsplit(",", 1)[-1].strip() or request.META.get("REMOTE_ADDR", ""))[:45]
+    text = (forwarded.rsplit(",", 1)[-1].strip() or request.META.get("REMOTE_ADDR", ""))[:45]
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return text
+    if address.version == 4:
+        return str(address)
+    return str(address.ipv4_mapped or ipaddress.ip_network((int(address), IPV6_HOME), strict=False).network_address)
 
 
 def _scopes(shop_id: UUID, address: str) -> tuple[str, str, str]:
@@ -44,7 +54,8 @@ def check(shop_id: UUID, address: str) -> None:
     scopes = _scopes(shop_id, address)
     used = dict(Counter.objects.filter(scope__in=scopes).values_list("scope", "used"))
     here, shop, everywhere = (used.get(scope, 0) for scope in scopes)
-    if here >= PER_ADDRESS_MAX or shop >= PER_SHOP_MAX or (everywhere >= EVERYWHERE_MAX and shop > HANDFUL):
+    is_attack = shop >= PER_SHOP_MAX or everywhere >= EVERYWHERE_MAX
+    if here >= (HANDFUL if is_attack else PER_ADDRESS_MAX):
         raise TooManyTries(_("Too many unknown codes. Try again in ten minutes."))
 
 

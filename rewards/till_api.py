@@ -84,6 +84,10 @@ class VoucherOut(Schema):
     kind: str = Field(description="gift (may be spent in parts), fixed, percentage or product. May grow.")
     percentage: int | None
     product_code: str
+    vat_kind: str = Field(
+        description="single_purpose (VAT was due at hand-out), multi_purpose (it is due now) or discount (it lowers the "
+        "price that VAT is counted over). May grow."
+    )
     left_cents: int = Field(description="What may be taken off now; of a percentage at most this much.", ge=0)
     valid_until: datetime = Field(description="UTC: not valid from this moment on.")
 
@@ -95,6 +99,7 @@ class VoucherOut(Schema):
             kind=offer.kind,
             percentage=offer.percentage,
             product_code=offer.product_code,
+            vat_kind=offer.vat_kind,
             left_cents=Account.objects.get(pk=gift.account_id).available,
             valid_until=gift.ends_at,
         )

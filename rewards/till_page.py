@@ -1,6 +1,7 @@
-"""A till in a browser, for small shops: enter the shop's key once, then scan or type codes. Works without JavaScript.
+"""A till in a browser, for small shops: enter the shop's key once, then scan, photograph or type codes.
 
-The key lies in a signed cookie that only this page gets. Each form has its own receipt number: pressing twice sells once.
+Works without JavaScript, all but the live camera. The key lies in a signed cookie that only this page gets. Each form has
+its own receipt number: pressing twice sells once.
 """
 
 from dataclasses import dataclass
@@ -8,21 +9,26 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import translation
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_http_methods
 
 from backend import clock
 from backend.errors import Invalid, NotAllowed, Refusal
 from backend.ids import clear_code
-from rewards import ledger, redemption, throttle, words
+from backend.pages import content_policy
+from rewards import ledger, redemption, scanning, throttle, words
 from rewards.models import Account, Gift, Offer, ShopKey
 
 COOKIE = "till"
 COOKIE_SECONDS = 30 * 86_400
 RECEIPT_CHARACTERS = 10
 EUROS_MAX = 100_000
+FIELDS_BYTES_MAX = 20_000  # of a form beside its photo
+DRAINED_BYTES_MAX, PART_BYTES = 100_000_000, 1_000_000
 
 
 @dataclass
@@ -35,9 +41,28 @@ class Screen:
     code: str = ""
 
 
+@csrf_exempt
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def till_page(request: HttpRequest) -> HttpResponse:
+    """The size of what comes is judged first: looking for the CSRF token would already read and store all of it."""
+    size = int(request.META.get("CONTENT_LENGTH") or 0)
+    response = _page(request) if size <= scanning.BYTES_MAX + FIELDS_BYTES_MAX else _too_large(request, size)
+    response["Content-Security-Policy"] = content_policy(script_src="'self'")
+    return response
+
+
+def _too_large(request: HttpRequest, size: int) -> HttpResponse:
+    """Read to its end and thrown away, or browsers show a broken connection and not the sentence."""
+    for _part in range(min(size, DRAINED_BYTES_MAX) // PART_BYTES + 1):
+        if not request.read(PART_BYTES):
+            break
+    screen = Screen(problem=scanning.too_large().message)
+    return render(request, "rewards/till.html", _shown(_key(request), screen), status=scanning.PhotoTooLarge.status)
+
+
+@csrf_protect
+def _page(request: HttpRequest) -> HttpResponse:
     """Opening shows; pressing signs in, looks up, sells or signs out."""
     action, key = request.POST.get("action", ""), _key(request)
     if action == "sign_in":
@@ -65,26 +90,33 @@ def _sign_in(request: HttpRequest) -> HttpResponse:
     if ShopKey.find(typed) is None:
         return render(request, "rewards/till.html", _shown(None, Screen(problem=_("This key is not known."))), status=403)
     response = redirect(request.path)
-    response.set_signed_cookie(
-        COOKIE,
-        typed,
-        salt=COOKIE,
-        max_age=COOKIE_SECONDS,
-        path=request.path,
-        httponly=True,
-        samesite="Strict",
-        secure=request.is_secure(),
-    )
+    keep_key(response, typed, is_secure=request.is_secure())
     return response
 
 
+def keep_key(response: HttpResponse, key: str, *, is_secure: bool) -> None:
+    """From now on this browser is a till of the key's shop."""
+    response.set_signed_cookie(
+        COOKIE,
+        key,
+        salt=COOKIE,
+        max_age=COOKIE_SECONDS,
+        path=reverse("till_page"),
+        httponly=True,
+        samesite="Strict",
+        secure=is_secure,
+    )
+
+
 def _act(request: HttpRequest, key: ShopKey, action: str) -> Screen:
-    gift, code = _find(request, key), request.POST.get("code", "")[:60]
+    needed = ShopKey.Scope.REDEEM if action == "sell" else ShopKey.Scope.LOOK_UP
+    if needed not in key.scopes:
+        raise NotAllowed(_("This key may not do that."))
+    code = _code(request, action)
+    gift = _find(request, key, code)
     if action != "sell":
         redemption.check_usable(gift, clock.now())
         return Screen(gift=gift, code=code)
-    if "redeem" not in key.scopes:
-        raise NotAllowed(_("This key may not do that."))
     basket = request.POST.get("basket", "")
     sale = redemption.Sale(
         request.POST.get("receipt", "")[:60] or clear_code(RECEIPT_CHARACTERS),
@@ -96,11 +128,21 @@ def _act(request: HttpRequest, key: ShopKey, action: str) -> Screen:
     return Screen(done=_("%(amount)s was taken off. Receipt %(receipt)s.") % {"amount": taken, "receipt": done.receipt})
 
 
-def _find(request: HttpRequest, key: ShopKey) -> Gift:
+def _code(request: HttpRequest, action: str) -> str:
+    """Typed, scanned, or out of the photo. Raises what `scanning.code_in` raises."""
+    if action != "read_photo":
+        return request.POST.get("code", "")[:60]
+    photo = request.FILES.get("photo")
+    if photo is None:
+        raise Invalid(_("Take a photo of the code."))
+    return scanning.code_in(photo.file, photo.size or 0)
+
+
+def _find(request: HttpRequest, key: ShopKey, code: str) -> Gift:
     address = throttle.address_of(request)
     throttle.check(key.shop_id, address)
     try:
-        return redemption.find(key.shop, request.POST.get("code", "")[:60])
+        return redemption.find(key.shop, code)
     except redemption.UnknownCode:
         throttle.count(key.shop_id, address)
         raise

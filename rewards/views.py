@@ -1,6 +1,7 @@
 """The friend's page of a gift, without sign-in. Opening shows, pressing claims; it needs no JavaScript."""
 
 from typing import Any
+from urllib.parse import urlsplit
 
 import segno
 from django.http import HttpRequest, HttpResponse
@@ -10,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from backend import clock
 from backend.errors import Refusal
-from backend.pages import secret_page
+from backend.pages import content_policy, secret_page
 from rewards import codes, gifts, ledger, words
 from rewards.models import Account, Gift
 
@@ -32,14 +33,26 @@ def gift_page(request: HttpRequest, secret: str) -> HttpResponse:
         problem, status = "", 200
         if request.method == "POST":
             try:
-                _claim(gift, request.POST.get("recipient", "")[:254])
+                _claim(request, gift)
                 return redirect(request.get_full_path())
             except Refusal as refusal:
                 problem, status = refusal.message, refusal.status
-        return render(request, "rewards/gift.html", {**_shown(gift, language), "problem": problem}, status=status)
+        page = render(request, "rewards/gift.html", {**_shown(gift, language), "problem": problem}, status=status)
+        page["Content-Security-Policy"] = content_policy(img_src=f"'self' data: {_origin(gift.offer.picture_url)}".strip())
+        return page
 
 
-def _claim(gift: Gift, recipient: str) -> None:
+def _origin(url: str) -> str:
+    """Where the offer's picture lies: the only foreign place that this page asks anything of. Empty without one."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}" if url else ""
+
+
+def _claim(request: HttpRequest, gift: Gift) -> None:
+    """Raises what `gifts.claim` raises, and OwnGift in a browser in which the giver is signed in. Nothing is kept of it."""
+    if request.user.pk == gift.giver_id:
+        raise gifts.OwnGift(_("You are signed in here, and this is your own gift. Let your friend open the link."))
+    recipient = request.POST.get("recipient", "")[:254]
     ledger.retried(lambda: gifts.claim(gift.pk, recipient=recipient))
 
 

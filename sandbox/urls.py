@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from sandbox import views
+from sandbox import gifts, views
 
 urlpatterns = [
     path("", views.page, name="sandbox"),
@@ -14,5 +14,6 @@ urlpatterns = [
     path("app", views.app, name="sandbox_app"),
     path("phone", views.phone, name="sandbox_phone"),
     path("trouble", views.trouble, name="sandbox_trouble"),
+    path("gifts", gifts.page, name="sandbox_gifts"),
     path("clock", views.move_clock, name="sandbox_clock"),
 ]

@@ -11,7 +11,7 @@ from django.db.models import F, Q
 
 from backend import clock
 from backend.ids import uuid7
-from people.models import Role
+from people.models import Language, Person, Role
 from rewards import days
 from rewards.models.books import Account
 
@@ -135,7 +135,11 @@ class Offer(models.Model):
     starts_on = models.DateField(null=True, blank=True)  # empty: the campaign's
     ends_on = models.DateField(null=True, blank=True)
     valid_days = models.PositiveSmallIntegerField(default=90)  # local days after the claim, the last one included
-    audience_roles = ArrayField(models.CharField(max_length=20, choices=Role), default=list, blank=True)  # empty: all
+    # Who may hand it out; empty is everybody. All that are set must fit.
+    audience_roles = ArrayField(models.CharField(max_length=20, choices=Role), default=list, blank=True)
+    audience_team_ids = ArrayField(models.BigIntegerField(), default=list, blank=True)  # no join
+    audience_languages = ArrayField(models.CharField(max_length=2, choices=Language), default=list, blank=True)
+    audience_employed_days_min = models.PositiveIntegerField(null=True, blank=True)
     stock = models.PositiveIntegerField(null=True, blank=True)
     per_giver_max = models.PositiveIntegerField(null=True, blank=True)
     per_recipient_max = models.PositiveIntegerField(null=True, blank=True)
@@ -176,6 +180,16 @@ class Offer(models.Model):
     def is_open(self, at: datetime) -> bool:
         """May it be handed out at this moment? In the company's local days."""
         return self.is_active and self.campaign.is_active and self.first_day() <= days.day_of(at) <= self.last_day()
+
+    def is_for(self, person: Person, at: datetime) -> bool:
+        """May this person know of it? Who came before HR noted the day (`joined_on` empty) has been here long enough."""
+        days_here = (days.day_of(at, person.zone) - person.joined_on).days if person.joined_on else None
+        return (
+            (not self.audience_roles or person.has_role(*self.audience_roles))
+            and (not self.audience_team_ids or person.team_id in self.audience_team_ids)
+            and (not self.audience_languages or person.language in self.audience_languages)
+            and (days_here is None or days_here >= (self.audience_employed_days_min or 0))
+        )
 
     @property
     def is_single_use(self) -> bool:

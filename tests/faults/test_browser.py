@@ -1,22 +1,16 @@
 """The sandbox page by hand, in a real browser: text as an employee, answer as the expert, read as the friend."""
 
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
+from tests.browser import PATIENCE_MS, PHONE, chromium
 from tests.faults.stack import Stack
 
 pytestmark = pytest.mark.heavy
-ARGUMENTS = [
-    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-]
-PATIENCE_MS = 20_000
-PHONE = {"width": 390, "height": 844}
 DESK = {"width": 1440, "height": 900}
 
 
@@ -32,13 +26,9 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 @pytest.fixture
 def page(stack: Stack) -> Iterator[Page]:
-    program = shutil.which("chromium")
-    assert program, "Debian's chromium is needed: apt-get install chromium"
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=ARGUMENTS)
+    with chromium() as browser:
         context = browser.new_context(viewport=DESK, locale="nl-NL")  # type: ignore[arg-type]
         yield context.new_page()
-        browser.close()
 
 
 def test_a_question_goes_round_by_hand(stack: Stack, page: Page, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from people.models import Person
 from rewards import checks, earning, ledger
 from rewards.models import ISSUED, Account, Campaign, Offer, Shop, ShopKey
 from tests.conftest import api, in_parallel, post
+from tests.rewards.web import server as server
 
 
 @pytest.fixture(autouse=True)

@@ -10,6 +10,7 @@ from notifications.models import Delivery
 from people.models import Person
 from rewards import codes, gifts
 from rewards.models import Counter, Gift
+from tests.back_office.conftest import signed_in
 from tests.conftest import Cast, api, later, post
 from tests.rewards.conftest import Mall, available, claim, code_on, earn, give, path_of, sell
 
@@ -123,6 +124,20 @@ def test_givers_do_not_claim_their_own(alice: Person, quiet_mall: Mall) -> None:
     link = give(alice, quiet_mall.coffee)["link"]
     assert Client().post(path_of(link), {"recipient": str(alice.mobile)}).status_code == 409
     assert Gift.objects.get().state == "handed_out"
+
+
+def test_in_the_givers_own_signed_in_browser_it_opens_and_is_not_claimed(
+    alice: Person, quiet_cast: Cast, quiet_mall: Mall
+) -> None:
+    path = path_of(give(alice, quiet_mall.coffee)["link"])
+    own = signed_in(alice)
+    assert own.get(path).status_code == 200
+    refused = own.post(path)
+    assert refused.status_code == 409
+    assert "dit is je eigen cadeau" in refused.content.decode()
+    assert (Gift.objects.get().state, available(alice)) == ("handed_out", 90)
+    assert signed_in(quiet_cast.bob).post(path).status_code == 302
+    assert Gift.objects.get().state == "claimed"
 
 
 def test_logs_hold_no_link_and_no_key(alice: Person, quiet_mall: Mall, capsys: pytest.CaptureFixture[str]) -> None:

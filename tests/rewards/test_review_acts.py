@@ -7,10 +7,11 @@ import pytest
 from django.db import ProgrammingError, connection, transaction
 from django.test import Client
 
+from backend import clock
 from notifications.models import Notification
 from people.models import Person
 from rewards import tasks
-from rewards.models import Account, Gift, Kudos, ReviewAct, ReviewItem, Transfer
+from rewards.models import Account, Gift, Kudos, Redemption, ReviewAct, ReviewItem, Transfer
 from tests.back_office.conftest import signed_in
 from tests.conftest import Cast, api, in_parallel, later, person, post
 from tests.rewards.conftest import Mall, available, claim, earn, give, path_of, sell
@@ -125,6 +126,29 @@ def test_a_till_in_the_middle_of_a_sale_is_waited_for(quiet_cast: Cast, quiet_ma
     tasks.sweep()
     press(client, item, "reverse")
     assert Gift.objects.get().state == "cancelled"
+
+
+def test_what_was_reserved_before_a_freeze_is_not_sold_after_it_and_lapses(quiet_cast: Cast, quiet_mall: Mall) -> None:
+    client, shop = manager(), quiet_mall.till
+    earn(quiet_cast.alice, 100)
+    gift = give(quiet_cast.alice, quiet_mall.coffee)
+    code = claim(gift["link"])
+    reserved = post(shop, "/till/reservations", {"code": code, "amount_cents": 100, "receipt": "r-1"}).json()
+    sold = post(shop, "/till/reservations", {"code": code, "amount_cents": 50, "receipt": "r-2"}).json()
+    assert post(shop, f"/till/redemptions/{sold['id']}/capture").status_code == 200
+    item = listed(client, gift["id"])
+    press(client, item, "freeze")
+    assert post(shop, f"/till/redemptions/{reserved['id']}/capture").json()["code"] == "voucher_void"
+    assert sell(shop, code, 100, "r-1").json()["code"] == "voucher_void"
+    late = {"code": code, "amount_cents": 100, "receipt": "r-1", "sold_at": clock.now().isoformat()}
+    assert post(shop, "/till/sales/late", {"sales": [late]}).json()["results"][0]["reason"] == "voucher_void"
+    assert post(shop, f"/till/redemptions/{sold['id']}/capture").json()["captured_cents"] == 50
+    later(minutes=10)
+    tasks.sweep()
+    assert sorted(Redemption.objects.values_list("state", "captured_cents")) == [("captured", 50), ("expired", 0)]
+    press(client, item, "release")
+    assert post(shop, f"/till/redemptions/{reserved['id']}/capture").json()["code"] == "not_reserved"
+    assert sell(shop, code, 450, "r-3").status_code == 201
 
 
 def test_credits_of_kudos_are_held_and_then_go_back_once_as_far_as_they_are_left(

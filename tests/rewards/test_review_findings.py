@@ -50,6 +50,62 @@ def test_three_who_pass_credits_round_are_one_ring_wherever_it_began(three: list
     assert (item.numbers, len(item.kudos), item.state) == ({"credits": 32, "days": 30}, 3, "open")
 
 
+def ring(people: list[Person], key: str = "thanks-01") -> None:
+    """Each gives the next one ten credits, the last one the first."""
+    for who, whom in zip(people, [*people[1:], people[0]], strict=True):
+        thank(who, whom, 10, key)
+
+
+@pytest.mark.parametrize(("count", "expected"), [(4, ["ring"]), (5, ["ring"]), (6, ["ring"]), (7, [])])
+def test_a_ring_of_up_to_six_is_found_once_in_the_order_in_which_they_gave(
+    quiet_cast: Cast, count: int, expected: list[str]
+) -> None:
+    people = crowd(count)
+    shuffled = people[::2] + people[1::2][::-1]
+    tasks.sweep()
+    ring(shuffled)
+    assert found() == found() == expected
+    for item in ReviewItem.objects.all():
+        start = shuffled.index(next(who for who in shuffled if who.pk == item.people[0]))
+        assert item.people == [who.pk for who in shuffled[start:] + shuffled[:start]]
+        assert (item.numbers["credits"], len(item.kudos)) == (10 * count, count)
+
+
+def test_a_ring_with_a_gap_or_a_small_step_is_none(quiet_cast: Cast) -> None:
+    first, *others, last = crowd(5)
+    tasks.sweep()
+    for who, whom in zip([first, *others], [*others, last], strict=True):
+        thank(who, whom, 10)
+    thank(last, first, 9)
+    assert found() == []
+    thank(last, first, 1, "thanks-02")
+    assert found() == ["ring"]
+
+
+def test_of_rings_that_share_an_exchange_the_shortest_is_told_and_nobody_in_one_is_left_out(quiet_cast: Cast) -> None:
+    people = crowd(5)
+    tasks.sweep()
+    ring(people)
+    thank(people[2], people[0], 10, "thanks-02")
+    assert found() == ["ring", "ring"]
+    assert sorted(len(item.people) for item in ReviewItem.objects.all()) == [3, 5]
+
+
+def test_a_team_in_which_all_give_to_all_is_told_by_its_smallest_rings_alone(quiet_cast: Cast, named: Offer) -> None:
+    people = crowd(6)
+    suspicions.remember_addresses()
+    for who in people:
+        for number, whom in enumerate(people):
+            if whom != who:
+                earn(who, 10, f"for-{number}")
+                claim(give(who, named, f"gift-{number:04}")["link"], recipient=str(whom.mobile))
+    assert {item.reason: len(item.people) for item in ReviewItem.objects.all()} == {}
+    found()
+    sizes = [len(item.people) for item in ReviewItem.objects.filter(reason="ring")]
+    assert set(sizes) == {3}
+    assert len(sizes) == 40
+
+
 def test_a_pair_that_gives_each_other_is_found_and_a_small_favour_is_not(three: list[Person]) -> None:
     alice, bob, charlie = three
     thank(alice, bob, 15)

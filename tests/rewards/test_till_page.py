@@ -4,7 +4,7 @@ import re
 
 from django.test import Client
 
-from rewards.models import Redemption
+from rewards.models import Redemption, ShopKey
 from tests.conftest import Cast
 from tests.rewards.conftest import Mall, claim, earn, give, make_offer
 
@@ -67,3 +67,16 @@ def test_odd_amounts_are_refused(quiet_cast: Cast, quiet_mall: Mall) -> None:
         sale = {"action": "sell", "code": code, "amount": amount, "receipt": "r-1"}
         assert browser.post("/till/", sale).status_code == 422, amount
     assert Redemption.objects.count() == 0
+
+
+def test_a_key_does_on_the_page_only_what_it_is_for(quiet_cast: Cast, quiet_mall: Mall) -> None:
+    earn(quiet_cast.alice, 10)
+    code = claim(give(quiet_cast.alice, quiet_mall.coffee)["link"])
+    sale = {"action": "sell", "code": code, "amount": "1", "receipt": "r-1"}
+    expected = {"look_up": (200, 403), "redeem": (403, 200), "refund": (403, 403)}
+    for scope, statuses in expected.items():
+        quiet_mall.key = ShopKey.issue(quiet_mall.shop, scopes=[scope])
+        browser = opened(quiet_mall)
+        looked = browser.post("/till/", {"action": "look_up", "code": code})
+        assert (looked.status_code, browser.post("/till/", sale).status_code) == statuses, scope
+        assert ("koffie" in looked.content.decode()) == (scope == "look_up")
