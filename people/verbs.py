@@ -181,15 +181,14 @@ def sign_out(command: Command) -> str:
 
 
 def fill_registry() -> None:
-    t = gettext_lazy
     own, kinds = ("update_me",), ("address",)
     reply_targets.register_item("address", joining.by_mail)
     register(
         Verb(
             ("JA", "ACCEPT"),
             joining.accept_by_text,
-            t("this new number or address is mine."),
-            t("ACCEPT A7"),
+            gettext_lazy("this new number or address is mine."),
+            gettext_lazy("ACCEPT A7"),
             kinds=kinds,
             words_max=0,
         )
@@ -198,8 +197,8 @@ def fill_registry() -> None:
         Verb(
             ("NEE", "DECLINE"),
             joining.decline_by_text,
-            t("this new number or address is not mine."),
-            t("DECLINE A7"),
+            gettext_lazy("this new number or address is not mine."),
+            gettext_lazy("DECLINE A7"),
             kinds=kinds,
             words_max=0,
         )
@@ -208,8 +207,8 @@ def fill_registry() -> None:
         Verb(
             ("WEG", "AWAY"),
             away,
-            t("when you are away; with days: you will be."),
-            t("AWAY 24-12 2-1 Bob"),
+            gettext_lazy("when you are away; with days: you will be."),
+            gettext_lazy("AWAY 24-12 2-1 Bob"),
             ("list_absences", "add_absence"),
             words_max=8,
             fits=names_days,
@@ -219,23 +218,39 @@ def fill_registry() -> None:
         Verb(
             ("AANWEZIG", "PRESENT"),
             present,
-            t("back already, or on the day that you say."),
-            t("PRESENT 3-1"),
+            gettext_lazy("back already, or on the day that you say."),
+            gettext_lazy("PRESENT 3-1"),
             ("move_absence_end", "remove_absence"),
             words_max=1,
             fits=names_days,
         )
     )
-    register(Verb(("IK", "ME"), me, t("what we know of you and what colleagues see."), t("ME"), ("get_me",), words_max=0))
     register(
-        Verb(("TAAL", "LANGUAGE"), language, t("the language that we write to you in."), t("LANGUAGE NL"), own, words_max=1)
+        Verb(
+            ("IK", "ME"),
+            me,
+            gettext_lazy("what we know of you and what colleagues see."),
+            gettext_lazy("ME"),
+            ("get_me",),
+            words_max=0,
+        )
+    )
+    register(
+        Verb(
+            ("TAAL", "LANGUAGE"),
+            language,
+            gettext_lazy("the language that we write to you in."),
+            gettext_lazy("LANGUAGE NL"),
+            own,
+            words_max=1,
+        )
     )
     register(
         Verb(
             ("BERICHTEN", "INBOX"),
             inbox,
-            t("messages that you have not read."),
-            t("INBOX"),
+            gettext_lazy("messages that you have not read."),
+            gettext_lazy("INBOX"),
             ("list_inbox", "mark_inbox_item_read"),
             words_max=0,
         )
@@ -244,8 +259,8 @@ def fill_registry() -> None:
         Verb(
             ("TOON", "SHOW"),
             show,
-            t("what colleagues see of you: contact, badges."),
-            t("SHOW BADGES ON"),
+            gettext_lazy("what colleagues see of you: contact, badges."),
+            gettext_lazy("SHOW BADGES ON"),
             own,
             words_max=2,
             fits=is_shown,
@@ -255,8 +270,8 @@ def fill_registry() -> None:
         Verb(
             ("TELEFOONS", "PHONES"),
             phones,
-            t("your phones with the app; OFF and a number ends one."),
-            t("PHONES OFF 1"),
+            gettext_lazy("your phones with the app; OFF and a number ends one."),
+            gettext_lazy("PHONES OFF 1"),
             ("list_devices", "remove_device"),
             words_max=2,
         )
@@ -265,8 +280,8 @@ def fill_registry() -> None:
         Verb(
             ("UITLOGGEN", "SIGNOUT"),
             sign_out,
-            t("signs you out on all phones and computers."),
-            t("SIGNOUT"),
+            gettext_lazy("signs you out on all phones and computers."),
+            gettext_lazy("SIGNOUT"),
             ("sign_out",),
             words_max=0,
         )
@@ -275,8 +290,8 @@ def fill_registry() -> None:
         Verb(
             ("TIJDZONE", "TIMEZONE"),
             time_zone,
-            t("the time zone of your times."),
-            t("TIMEZONE Europe/London"),
+            gettext_lazy("the time zone of your times."),
+            gettext_lazy("TIMEZONE Europe/London"),
             own,
             words_max=1,
         )
@@ -285,8 +300,8 @@ def fill_registry() -> None:
         Verb(
             ("MEEDOEN", "JOIN"),
             joining.join_by_text,
-            t("this number or address is yours, by a code from HR."),
-            t("JOIN ACDE-FGHJ"),
+            gettext_lazy("this number or address is yours, by a code from HR."),
+            gettext_lazy("JOIN ACDE-FGHJ"),
             words_max=3,
             for_strangers=True,
         )
@@ -295,8 +310,8 @@ def fill_registry() -> None:
         Verb(
             ("NUMMER", "NUMBER"),
             joining.claim_by_text,
-            t("from a new number or address: it is yours. We ask you on the old one."),
-            t("NUMBER bob@work.example"),
+            gettext_lazy("from a new number or address: it is yours. We ask you on the old one."),
+            gettext_lazy("NUMBER bob@work.example"),
             words_max=1,
             for_strangers=True,
         )

@@ -164,54 +164,84 @@ def _within(text: str) -> str:
 
 
 def fill_registry() -> None:
-    t, gift = gettext_lazy, ("gift",)
-    register(Verb(("SALDO", "BALANCE"), balance, t("your credits."), t("BALANCE"), ("get_wallet",), words_max=0))
+    gift = ("gift",)
     register(
         Verb(
-            *(("GEEF", "GIVE"), give, t("what you can give; with its name: give it.")),
-            *(t("GIVE coffee Enjoy!"), ("list_offers", "hand_out_gift")),
+            ("SALDO", "BALANCE"),
+            balance,
+            gettext_lazy("your credits."),
+            gettext_lazy("BALANCE"),
+            ("get_wallet",),
+            words_max=0,
+        )
+    )
+    register(
+        Verb(
+            *(("GEEF", "GIVE"), give, gettext_lazy("what you can give; with its name: give it.")),
+            *(gettext_lazy("GIVE coffee Enjoy!"), ("list_offers", "hand_out_gift")),
             fits=gives,
         )
     )
     register(
-        Verb(("BEDANK", "THANKS"), thank, t("thank a colleague."), t("THANKS Bob 5 for your help"), ("thank_colleague",))
+        Verb(
+            ("BEDANK", "THANKS"),
+            thank,
+            gettext_lazy("thank a colleague."),
+            gettext_lazy("THANKS Bob 5 for your help"),
+            ("thank_colleague",),
+        )
     )
     register(
         Verb(
-            ("GIFTEN", "GIFTS"), given, t("what you gave, with codes."), t("GIFTS"), ("list_gifts", "get_gift"), words_max=0
+            ("GIFTEN", "GIFTS"),
+            given,
+            gettext_lazy("what you gave, with codes."),
+            gettext_lazy("GIFTS"),
+            ("list_gifts", "get_gift"),
+            words_max=0,
         )
     )
     register(
         Verb(
             ("AFSCHRIFT", "STATEMENT"),
             lines,
-            t("your credits line by line."),
-            t("STATEMENT 2"),
+            gettext_lazy("your credits line by line."),
+            gettext_lazy("STATEMENT 2"),
             ("get_statement",),
             words_max=1,
         )
     )
     register(
         Verb(
-            *(("KUDOS",), thanks, t("who thanked you; with GIVEN: whom you thanked.")),
-            *(t("KUDOS GIVEN"), ("list_kudos_received", "list_kudos_given")),
+            *(("KUDOS",), thanks, gettext_lazy("who thanked you; with GIVEN: whom you thanked.")),
+            *(gettext_lazy("KUDOS GIVEN"), ("list_kudos_received", "list_kudos_given")),
             words_max=1,
         )
     )
     register(
         Verb(
-            *(("BADGES",), medals, t("your badges; with TEAM: your team's.")),
-            *(t("BADGES TEAM"), ("list_badges", "list_team_badges")),
+            *(("BADGES",), medals, gettext_lazy("your badges; with TEAM: your team's.")),
+            *(gettext_lazy("BADGES TEAM"), ("list_badges", "list_team_badges")),
             words_max=1,
         )
     )
-    register(Verb(("LINK",), new_link, t("a new link for a gift."), t("LINK A7"), ("renew_gift_link",), gift, words_max=0))
+    register(
+        Verb(
+            ("LINK",),
+            new_link,
+            gettext_lazy("a new link for a gift."),
+            gettext_lazy("LINK A7"),
+            ("renew_gift_link",),
+            gift,
+            words_max=0,
+        )
+    )
     register(
         Verb(
             ("INTREKKEN", "WITHDRAW"),
             cancel,
-            t("takes a gift back."),
-            t("WITHDRAW A7"),
+            gettext_lazy("takes a gift back."),
+            gettext_lazy("WITHDRAW A7"),
             ("cancel_gift",),
             gift,
             words_max=0,
