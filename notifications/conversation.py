@@ -41,15 +41,15 @@ def handle(message: InboundMessage, text: str, stranger: Any, *, reply_key: str 
     if len(text.split()) == 1 and text.upper() in addresses.START_WORDS and known:
         addresses.start(message.channel, message.sender)
         return Outcome(State.HANDLED, reason="start", text=text)
-    if not known or owner is None:
-        return _from_stranger(message, text, stranger)
+    said = read(text)
+    if not known or owner is None or (said.verb and said.verb.for_strangers):  # who has it now may be somebody else
+        return replace(_from_stranger(message, text, said, stranger), reply_key=reply_key)
     with translation.override(owner.person.language):
         return replace(act(owner.person, message, text, word), reply_key=reply_key)
 
 
-def _from_stranger(message: InboundMessage, text: str, sorry: Any) -> Outcome:
+def _from_stranger(message: InboundMessage, text: str, said: Reading, sorry: Any) -> Outcome:
     """The few verbs that take strangers, a few times a day; anything else is quarantined."""
-    said = read(text)
     verb = said.verb
     language = "en" if verb and said.word == verb.names[-1] != verb.names[0] else settings.LANGUAGE_CODE
     with translation.override(language):

@@ -8,7 +8,9 @@ from notifications import conversation, reading
 from notifications.inbound.outcome import Outcome
 from notifications.models import InboundMessage
 
-STRANGER = gettext_lazy("We do not know this number. Are you a colleague? Ask HR to add your mobile number.")
+STRANGER = gettext_lazy(
+    "We do not know this number. Are you a colleague? Text NUMBER + your work mail, or JOIN + your code from HR."
+)
 
 
 def body_of(message: InboundMessage) -> str:
