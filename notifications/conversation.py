@@ -28,6 +28,12 @@ MENU_LINES = 9
 YES, NO = frozenset({"JA", "ACCEPT", "OK", "OKE"}), frozenset({"NEE", "DECLINE", "NO"})
 
 
+def is_word_alone(text: str) -> bool:
+    """STOP, JA, 2: what counts by itself, also when a greeting stands under it."""
+    word = reading.bare_word(text)
+    return word in verbs.CARRIER_WORDS | YES | NO or (word.isdecimal() and len(word) == 1)
+
+
 def handle(message: InboundMessage, text: str, stranger: Any, *, reply_key: str = "") -> Outcome:
     """Whose it is, then what it does. `stranger` is what somebody unknown hears (lazy)."""
     owner = addresses.owner(message.channel, message.sender)

@@ -59,7 +59,7 @@ def use(command: Command) -> str:
 
 def colleagues(command: Command) -> str:
     """WIE + part of a name or topic: colleagues, what they know, and how to reach those who show it."""
-    text = " ".join(command.text.split())
+    text = " ".join(command.text.split()).strip("?!.,: ")
     if not text:
         raise Invalid(_("Write a name or a topic: WHO roaming."))
     rows: Any = directory.search(text).order_by("name", "id")[: PEOPLE_SHOWN + 1]

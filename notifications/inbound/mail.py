@@ -182,7 +182,7 @@ def command_of(text: str, subject: str) -> str:
     first, *more = text.splitlines() or [""]
     verb = reading.read(first).verb
     takes_text = verb is None or (verb.words_max is None and verb.fits is None)
-    return text if more and takes_text else first.strip()
+    return text if more and takes_text and not conversation.is_word_alone(first) else first.strip()
 
 
 def _deliver(message: InboundMessage, mail: Mail) -> Outcome:
