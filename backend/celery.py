@@ -19,6 +19,7 @@ def timetable(sender: Celery, **_: object) -> None:
     every = settings.SWEEP_SECONDS
     for name in (
         "notifications.tasks.handle_due_inbound",
+        "notifications.tasks.follow_held",
         "notifications.tasks.follow_plans",
         "notifications.tasks.send_due",
         "questions.tasks.route_due",

@@ -5,7 +5,7 @@ from typing import Any
 from django.db.models.functions import Lower
 
 from backend import clock
-from notifications.models import Address, Channel
+from notifications.models import Address, Channel, Delivery
 
 # What a carrier or a person texts to stop and to start again (Twilio's list). Matched first, exactly, never our verbs.
 STOP_WORDS = frozenset({"STOP", "STOPALL", "UNSUBSCRIBE", "CANCEL", "END", "QUIT", "REVOKE", "OPTOUT"})
@@ -13,15 +13,28 @@ START_WORDS = frozenset({"START", "YES", "UNSTOP"})
 
 
 def register(person_id: Any, *, email: str | None, sms: str | None) -> None:
-    """Make `person_id`'s addresses exactly these. An address that changes loses its old STOP; one that stays keeps it."""
+    """Make `person_id`'s addresses exactly these. An address that changes loses its old STOP; one that stays keeps it.
+
+    What waits to go out follows the person to the new address; nothing more goes to the old one.
+    """
     for channel, value in ((Channel.EMAIL, email), (Channel.SMS, sms)):
         known = Address.objects.filter(person_id=person_id, channel=channel)
         if not value:
             known.delete()
+            _readdress(person_id, channel, None)
         elif not known.filter(value=value).exists():
+            _readdress(person_id, channel, value)
             Address.objects.update_or_create(
-                person_id=person_id, channel=channel, defaults={"value": value, "stopped_at": None}
+                person_id=person_id, channel=channel, defaults={"value": value, "stopped_at": None, "since": clock.now()}
             )
+
+
+def _readdress(person_id: Any, channel: str, value: str | None) -> None:
+    waiting = Delivery.objects.filter(person_id=person_id, channel=channel, state=Delivery.State.DUE)
+    if value:
+        waiting.exclude(is_secret=True).update(to=value)
+        waiting = waiting.filter(is_secret=True)  # a code was asked for by whoever had the old address
+    waiting.update(state=Delivery.State.CANCELLED, finished_at=clock.real())
 
 
 def owner(channel: str, value: str) -> Address | None:

@@ -4,7 +4,7 @@ Knows people only as AUTH_USER_MODEL and is handed finished words.
 """
 
 import secrets
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 from django.conf import settings
@@ -12,7 +12,11 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Lower
 
+from backend import clock
 from backend.ids import uuid7
+
+NUMBER_KEPT = timedelta(days=42)  # Dutch carriers give no number to somebody else before
+HELD_REMINDED_AFTER = timedelta(minutes=15)
 
 
 class Channel(models.TextChoices):
@@ -28,6 +32,8 @@ class Address(models.Model):
     channel = models.CharField(max_length=8, choices=Channel)
     value = models.CharField(max_length=254)  # lower-case mail address, or E.164
     stopped_at = models.DateTimeField(null=True, blank=True)  # STOP received, or the provider said it is dead
+    # Whose it is since when: what was written before was written by whoever had it then. Null: for as long as we know.
+    since = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         constraints: ClassVar = [
@@ -38,6 +44,12 @@ class Address(models.Model):
 
     def __str__(self) -> str:
         return f"{self.channel}:{self.value}"
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Silent for so long that the carrier may have given the number to somebody else: its texts prove nothing."""
+        is_number = self.channel == Channel.SMS
+        return is_number and self.stopped_at is not None and self.stopped_at <= clock.now() - NUMBER_KEPT
 
 
 class Device(models.Model):
@@ -284,10 +296,13 @@ class InboundMessage(models.Model):
     attempts = models.PositiveSmallIntegerField(default=0)
     due_at = models.DateTimeField()
     handled_at = models.DateTimeField(null=True, blank=True)
+    reminded_at = models.DateTimeField(null=True, blank=True)  # held, and its sender was asked once more
 
     class Meta:
         indexes: ClassVar = [
             models.Index(fields=["due_at"], condition=Q(state="received"), name="inbound_due"),
+            models.Index(fields=["due_at"], condition=Q(state="held"), name="inbound_held_due"),
+            models.Index(fields=["received_at"], condition=Q(reason="stranger_tried"), name="inbound_strangers"),
             models.Index(fields=["channel", "sender", "-received_at"], name="inbound_sender"),
             models.Index(fields=["person", "-received_at"], condition=Q(state="held"), name="inbound_held"),
         ]
@@ -302,10 +317,15 @@ class InboundMessage(models.Model):
         return f"{self.channel} ← {self.sender} ({self.state})"
 
     def settle(self, state: str, *, reason: str = "", person_id: Any = None, text: str = "", at: datetime) -> None:
-        """The one move out of `received` (or out of `held`, when its sender said what it was about)."""
+        """The one move out of `received` (or out of `held`, when its sender said what it was about).
+
+        What is held has its next step at `due_at`: first the reminder, then its end.
+        """
         self.state, self.reason, self.handled_at = state, reason[:200], at
         self.person_id, self.text = person_id or self.person_id, text or self.text
-        self.save(update_fields=["state", "reason", "handled_at", "person", "text"])
+        if state == self.State.HELD:
+            self.due_at, self.reminded_at = at + HELD_REMINDED_AFTER, None
+        self.save(update_fields=["state", "reason", "handled_at", "person", "text", "due_at", "reminded_at"])
 
 
 def _reply_key() -> str:

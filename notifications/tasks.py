@@ -6,7 +6,7 @@ from celery import shared_task
 
 from backend import idempotency
 from backend.ring import ring
-from notifications import delivery, devices, inbound, planning
+from notifications import delivery, devices, holding, inbound, planning
 from notifications.inbound import handling
 
 INBOUND_BATCH = 100
@@ -21,6 +21,13 @@ def handle_inbound(message_id: str) -> None:
 def handle_due_inbound() -> None:
     for message_id in inbound.due_ids(INBOUND_BATCH):
         handling.handle(message_id)
+
+
+@shared_task
+def follow_held() -> None:
+    """Ask once more about what waits for its sender's word, or end it."""
+    while holding.run_due():
+        pass
 
 
 @shared_task

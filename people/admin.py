@@ -2,6 +2,7 @@
 
 from typing import Any, ClassVar
 
+from django.conf import settings
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -9,8 +10,10 @@ from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin, TabularInline
 
 from backend import clock
-from people import lifecycle
+from people import joining, lifecycle
 from people.models import Absence, AccessToken, Person, Role, Team, WorkingHours
+
+JOIN_CODES_AT_ONCE = 50
 
 
 class WorkingHoursInline(TabularInline):
@@ -46,6 +49,15 @@ class PersonAdmin(ModelAdmin):
     readonly_fields = ("shows_contact", "shows_badges")  # theirs to choose
     inlines = (WorkingHoursInline, AbsenceInline)
     list_per_page = 50
+    actions: ClassVar = ["make_join_code"]
+
+    @admin.action(description=_("Make a join code"), permissions=["change"])
+    def make_join_code(self, request: HttpRequest, queryset: QuerySet[Person]) -> None:
+        """Shown once, for HR to hand over: whoever texts it has shown whose phone that is."""
+        for person in queryset[:JOIN_CODES_AT_ONCE]:
+            code = joining.make_code(person)
+            text = _("%(name)s: JOIN %(code)s, to be texted to %(number)s within 30 days. It is not shown again.")
+            self.message_user(request, text % {"name": person.name, "code": code, "number": settings.SMS_FROM})
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         """After the person, their hours and absences are saved: gone, back, or something in between."""

@@ -1,15 +1,18 @@
-"""Pages of people in the order of their names: nobody is ranked."""
+"""People by their names: one that somebody means, and pages in the order of names. Nobody is ranked."""
 
 from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
+from django.db.models import Q
 from django.db.models.functions import Lower
 from django.utils.translation import gettext as _
 
+from backend.errors import Invalid
 from backend.manners import BadRequest
 from people.models import Person
 
+CHOICES = 4
 ORDER = "(lower(people_person.name), people_person.id)"
 
 
@@ -22,6 +25,21 @@ def page_by_name(rows: Any, *, cursor: str | None, limit: int, show: Callable[[P
     found = list(rows.order_by(Lower("name"), "id")[: limit + 1])
     shown = found[:limit]
     return {"items": [show(row) for row in shown], "next_cursor": str(shown[-1].pk) if len(found) > limit else None}
+
+
+def colleague_named(person: Person, name: str) -> Person:
+    """The one colleague whose first name, name or mail begins so. Raises Invalid, with the choice if there are several."""
+    name = " ".join(name.split())
+    named = Q(name__istartswith=name) | Q(email__istartswith=f"{name}@")
+    found = list(Person.objects.present().exclude(pk=person.pk).filter(named)[: CHOICES * 5]) if name else []
+    lowered = name.lower()
+    exact = [other for other in found if lowered in {other.name.lower(), other.first_name.lower()}] or found
+    if len(exact) == 1:
+        return exact[0]
+    if not exact:
+        raise Invalid(_("There is no colleague %(name)s.") % {"name": name[:40]})
+    several = ", ".join((other.email or other.name).split("@")[0] for other in exact[:CHOICES])
+    raise Invalid(_("Which one? %(names)s") % {"names": several})
 
 
 def _after(cursor: str) -> tuple[str, UUID]:

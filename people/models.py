@@ -80,6 +80,9 @@ class Person(AbstractBaseUser):
     left_on = models.DateField(null=True, blank=True)
     gone_at = models.DateTimeField(null=True, blank=True, editable=False)  # when their access and their work ended
     # What colleagues see of me beside name, team and topics: nothing unless I say so myself.
+    # What HR's file said last. A number, mail address or language that the person changed since then stays theirs until
+    # HR's file says something else than it did.
+    in_hr = models.JSONField(default=dict, blank=True, editable=False)
     shows_contact = models.BooleanField(default=False)
     shows_badges = models.BooleanField(default=False)
 
@@ -201,6 +204,58 @@ class Absence(models.Model):
 
     def __str__(self) -> str:
         return f"{self.person} {self.starts_at:%Y-%m-%d}–{self.ends_at:%Y-%m-%d}"
+
+
+class JoinCode(models.Model):
+    """What HR hands to somebody on paper: who texts it from a phone has shown whose phone that is. Once, for 30 days.
+
+    Only a keyed hash is kept. Used and expired codes stay, so that the same file again does not wake them.
+    """
+
+    person = models.ForeignKey(Person, models.CASCADE, related_name="join_codes")
+    digest = models.BinaryField(unique=True)
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    used_at = models.DateTimeField(null=True, blank=True)  # or taken back, because a newer one was made
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["person"], condition=Q(used_at__isnull=True), name="joincode_one_each")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.person} {self.created_at:%Y-%m-%d}"
+
+
+class AddressClaim(models.Model):
+    """Somebody wrote from a new number or address that they are this person: true once the person says so elsewhere."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    person = models.ForeignKey(Person, models.CASCADE, related_name="address_claims")
+    channel = models.CharField(max_length=8)
+    value = models.CharField(max_length=254)
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    decided_at = models.DateTimeField(null=True, blank=True)
+    is_confirmed = models.BooleanField(default=False)
+
+    class Meta:
+        indexes: ClassVar = [models.Index(fields=["person", "-created_at"], name="addressclaim_person")]
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=Q(channel__in=["email", "sms"]), name="addressclaim_channel"),
+            models.UniqueConstraint(
+                fields=["person", "channel", "value"],
+                condition=Q(decided_at__isnull=True),
+                name="addressclaim_open_once",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.person} {self.channel}"
+
+    @property
+    def item(self) -> str:
+        return f"address:{self.pk}"
 
 
 class AccessToken(models.Model):

@@ -19,14 +19,15 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import transaction
 
-from people import lifecycle
+from people import joining, lifecycle
 from people.models import DAY_MINUTES, Language, Person, Role, Team, WorkingHours, check_time_zone
 
 COLUMNS = (
     *("employee_number", "name", "email", "mobile", "language", "time_zone"),
-    *("team", "roles", "working_hours", "joined_on", "left_on"),
+    *("team", "roles", "working_hours", "joined_on", "left_on", "join_code"),
 )
 REQUIRED = ("employee_number", "name")
+OWN_WORD = ("email", "mobile", "language", "time_zone")  # what people may change themselves
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 SLOT = re.compile(r"^(\d{1,2}):(\d{2})-(\d{1,2}):(\d{2})$")
 Slot = tuple[int, int, int]  # weekday, starts_minute, ends_minute
@@ -113,6 +114,12 @@ def parse_date(text: str) -> date | None:
         raise ValueError(f"{text!r} is not a date like 2026-12-31") from error
 
 
+def parse_join_code(text: str) -> str:
+    if text and len(joining.normal(text)) < joining.CODE_LENGTH:
+        raise ValueError(f"a join code has at least {joining.CODE_LENGTH} letters and digits")
+    return text
+
+
 def parse_name(text: str) -> str:
     if not 0 < len(text) <= 120:
         raise ValueError("a name of 1 to 120 characters is needed")
@@ -167,6 +174,7 @@ PARSERS: dict[str, Callable[[str], Any]] = {
     "working_hours": parse_working_hours,
     "joined_on": parse_date,
     "left_on": parse_date,
+    "join_code": parse_join_code,
 }
 
 
@@ -198,7 +206,7 @@ def _read_row(number: int, cells: dict[str, str], report: Report) -> Row | None:
         except ValueError as error:
             report.refused.append(f"line {number}, {cells.get('employee_number') or '?'}, {column}: {error}")
             return None
-    if not values["email"] and not values["mobile"]:
+    if not values["email"] and not values["mobile"] and not values["join_code"]:
         report.refused.append(f"line {number}, {values['employee_number']}: neither mail nor mobile, nobody to reach")
         return None
     return Row(number, values, values.pop("working_hours"))
@@ -241,6 +249,7 @@ def _apply(rows: list[Row], report: Report) -> None:
     known = {person.employee_number: person for person in Person.objects.select_for_update(no_key=True)}
     teams = {team.name: team for team in Team.objects.all()}
     hours = _hours_by_person()
+    _keep_own_words(rows, known)
     rows = _without_other_peoples(rows, known, report)
     _clear_moving_addresses(rows, known)
     for row in rows:
@@ -265,7 +274,8 @@ def _without_other_peoples(rows: list[Row], known: dict[str, Person], report: Re
     in_file = {row.values["employee_number"] for row in rows}
     good = rows
     for column in ("email", "mobile"):
-        kept = {getattr(p, column): p for p in known.values() if p.employee_number not in in_file and getattr(p, column)}
+        others = [p for p in known.values() if p.employee_number not in in_file and p.is_active]
+        kept = {getattr(p, column): p for p in others if getattr(p, column)}
         for row in [row for row in good if row.values[column] in kept]:
             owner = kept[row.values[column]]
             report.refused.append(
@@ -277,7 +287,17 @@ def _without_other_peoples(rows: list[Row], known: dict[str, Person], report: Re
 
 
 def _clear_moving_addresses(rows: list[Row], known: dict[str, Person]) -> None:
-    """Two people may swap addresses in one file: what changes is emptied first, or the constraints would refuse."""
+    """Two people may swap addresses in one file: what changes is emptied first, or the constraints would refuse.
+
+    A leaver's number that somebody else has now is theirs no more.
+    """
+    in_file = {row.values["employee_number"] for row in rows}
+    for column in ("email", "mobile"):
+        given = {row.values[column] for row in rows} - {None}
+        for gone in known.values():
+            if not gone.is_active and gone.employee_number not in in_file and getattr(gone, column) in given:
+                setattr(gone, column, None)
+                gone.save(update_fields=[column])
     for row in rows:
         person = known.get(row.values["employee_number"])
         moving = [c for c in ("email", "mobile") if person and getattr(person, c) not in {None, row.values[c]}]
@@ -290,10 +310,12 @@ def _clear_moving_addresses(rows: list[Row], known: dict[str, Person]) -> None:
 def _save(row: Row, person: Person | None, hours: dict[Any, tuple[Slot, ...]], report: Report) -> None:
     fresh = person is None
     person = person or Person()
+    code = row.values.pop("join_code")
     differs = [name for name, value in row.values.items() if getattr(person, name) != value]
     new_hours = hours.get(person.pk, ()) != row.slots
     if not fresh and not differs and not new_hours:
         report.unchanged += 1
+        _keep_code(row, person, code, report)
         return
     for name, value in row.values.items():
         setattr(person, name, value)
@@ -306,7 +328,35 @@ def _save(row: Row, person: Person | None, hours: dict[Any, tuple[Slot, ...]], r
             WorkingHours(person=person, weekday=weekday, starts_minute=starts, ends_minute=ends)
             for weekday, starts, ends in row.slots
         )
+    _keep_code(row, person, code, report)
     report.created += fresh
     report.changed += not fresh
     if not fresh or not person.is_active:
         lifecycle.changed(person)
+
+
+# --- what people said themselves -------------------------------------------------------------------------------------
+
+
+def _keep_own_words(rows: list[Row], known: dict[str, Person]) -> None:
+    """A new number, a language: the person's own word stands until HR's file says something else than it did.
+
+    Unless the file gives that very number to somebody else: then HR's word counts.
+    """
+    given = {(column, row.values[column]) for column in ("email", "mobile") for row in rows}
+    for row in rows:
+        person = known.get(row.values["employee_number"])
+        said = {column: row.values[column] for column in OWN_WORD}
+        for column in OWN_WORD:
+            if person and column in person.in_hr and person.in_hr[column] == said[column]:
+                own = getattr(person, column)
+                row.values[column] = None if own != said[column] and (column, own) in given else own
+        row.values["in_hr"] = said
+
+
+def _keep_code(row: Row, person: Person, code: str, report: Report) -> None:
+    try:
+        if code:
+            joining.keep_code(person, code)
+    except ValueError as error:
+        report.refused.append(f"line {row.number}, {row.values['employee_number']}, join_code: {error}")

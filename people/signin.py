@@ -46,6 +46,17 @@ def sign_out(token_id: str) -> None:
     devices.signed_out(token_id)
 
 
+@transaction.atomic
+def sign_out_everywhere(person: Person) -> int:
+    """Every access token, phone and back-office session of this person; returns how many of the app's sign-ins ended."""
+    live = AccessToken.objects.filter(person=person, revoked_at__isnull=True, expires_at__gt=clock.real())
+    count = live.update(revoked_at=clock.real())
+    devices.left(person)
+    person.set_unusable_password()  # a fresh one: sessions are bound to it
+    person.save(update_fields=["password"])
+    return count
+
+
 class AccountAdapter(DefaultAccountAdapter):
     """People exist already (HR): nobody signs up, and an unknown address looks like a known one."""
 

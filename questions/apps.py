@@ -6,9 +6,9 @@ class QuestionsConfig(AppConfig):
 
     def ready(self) -> None:
         from people import lifecycle
-        from questions import handover, replies, verbs
+        from questions import handover, replies, vocabulary
 
-        verbs.fill_registry()
+        vocabulary.fill_registry()
         replies.fill_registry()
         lifecycle.on_left.append(handover.left)
         lifecycle.on_absent.append(handover.absent)

@@ -11,7 +11,7 @@ from backend import clock
 from backend.errors import Invalid, NotAllowed
 from notifications import item_codes
 from people.models import Person
-from questions import answering, corrections, desk, duty, words
+from questions import answering, corrections, desk, duty, experts, words
 from questions.models import Question, Topic
 
 CLOSE_WORDS = {
@@ -92,6 +92,15 @@ def expert_named(question: Question, text: str) -> Person:
     named = Q(name__istartswith=text) | Q(name__icontains=f" {text}")
     found = list(people.filter(named)[:4]) if text else []
     return _the_one(found, text, [one.name for one in found])
+
+
+def experts_of(question: Question, reader: Person) -> str:
+    """Whom it can be passed to, by name. Raises Invalid without a topic."""
+    if question.topic is None:
+        raise Invalid(_("Choose a topic for %(reference)s first.") % {"reference": question.reference})
+    found = [person.name for person in experts.colleagues_for(question) if person.pk != reader.pk]
+    names = ", ".join(found[:LISTED])
+    return _("Write PASS, the code and a name: %(names)s") % {"names": names} if names else _("There is nobody else.")
 
 
 def _the_one(found: list[Found], text: str, names: list[str]) -> Found:

@@ -1,4 +1,7 @@
-"""The SMS verbs of questions. Each returns the sentence that goes back, in the person's language."""
+"""What the verbs of questions do. Each returns the sentence that goes back, in the person's language.
+
+`vocabulary` gives them their names and explains them.
+"""
 
 from uuid import UUID
 
@@ -8,22 +11,27 @@ from backend import clock
 from backend.errors import Invalid
 from notifications import item_codes, segments
 from notifications.models import ItemCode
-from notifications.verbs import Command, Verb, register
+from notifications.verbs import Command
 from questions import (
     after,
     answering,
     approvals,
+    asking,
     corrections,
     desk_commands,
     intake,
+    knowledge,
     releasing,
     reuse,
+    search,
     skills,
     words,
 )
-from questions.models import Assignment, Question
+from questions.masking import masked
+from questions.models import Answer, Assignment, Clarification, Question
 
 STATUS_LINES = 4
+OPEN_KINDS = ("question", "assignment", "clarification", "approval")
 PAGE_SEGMENTS = 2
 PAGE_FRAME_CHARACTERS = 24
 
@@ -58,12 +66,14 @@ def ask(command: Command) -> str:
         pk = UUID(item.item.split(":")[1])
         answering.ask_back(command.person, pk, rest, received_at=command.received_at)
         return _("Your question about %(reference)s is on its way to who asked.") % {"reference": _question(item).reference}
+    wishes, text = asking.wishes(command.person, command.text)
     question = intake.submit(
         command.person,
-        command.text,
+        text,
         request_key=command.message_key,
-        source="sms",
+        source=command.channel,
         received_at=command.received_at,
+        **wishes,
     )
     code = item_codes.open_for(command.person, question.subject_key, words.label(question))
     confirmation = words.received(question, command.person, code.code)
@@ -73,7 +83,7 @@ def ask(command: Command) -> str:
 
 def status(command: Command) -> str:
     """STATUS: the newest open questions of mine; STATUS A7: that one."""
-    codes = item_codes.open_items(command.person, "question", "assignment")
+    codes = item_codes.open_items(command.person, *OPEN_KINDS)
     if item_codes.is_code(command.text.strip()):
         wanted = item_codes.find(command.person, command.text.strip())
         if wanted is None:
@@ -96,9 +106,11 @@ def answer(command: Command) -> str:
         return _("Thank you. The expert goes on with %(reference)s.") % {"reference": question.reference}
     if _kind(command) == "desk":
         return desk_commands.answer(
-            command.person, _pk(command), command.text, received_at=command.received_at, source="sms"
+            command.person, _pk(command), command.text, received_at=command.received_at, source=command.channel
         )
-    given = answering.answer(command.person, _pk(command), command.text, received_at=command.received_at, source="sms")
+    given = answering.answer(
+        command.person, _pk(command), command.text, received_at=command.received_at, source=command.channel
+    )
     return words.heard_back_short(given, _question(command.item))
 
 
@@ -142,7 +154,9 @@ def back(command: Command) -> str:
 
 
 def pass_on(command: Command) -> str:
-    """DOOR A7 Joris: to that colleague."""
+    """DOOR A7 Joris: to that colleague; DOOR A7: who there is."""
+    if not command.text:
+        return desk_commands.experts_of(_question(command.item), command.person)
     if _kind(command) == "desk":
         return desk_commands.assign(command.person, _pk(command), command.text)
     question = _question(command.item)
@@ -176,7 +190,7 @@ def close(command: Command) -> str:
 
 def correct(command: Command) -> str:
     """CORRECTIE A7 + text: a newer text for what I answered, or for what came to the desk."""
-    draft = answering.Draft(command.text, command.received_at, "sms")
+    draft = answering.Draft(command.text, command.received_at, command.channel)
     question = _question(command.item)
     made = corrections.correct(command.person, question.pk, draft)
     return words.heard_back_short(made, question)
@@ -203,13 +217,29 @@ def duties(command: Command) -> str:
     return desk_commands.duties(command.person)
 
 
-def more(command: Command) -> str:
-    """The next page of a long answer; after the last one it starts again."""
+def _whole_text(command: Command) -> str:
+    """What there is to read about an item: the answer for who asked, the question for who is to answer it."""
+    kind, pk = _kind(command), _pk(command)
+    if kind == "found":
+        found = knowledge.current(pk)
+        return found.text if found else ""
     question = _question(command.item)
-    given = after.shown(question) or reuse.suggested(question)
-    if given is None or command.item is None:
-        return _("%(reference)s has no answer yet.") % {"reference": question.reference}
-    pages = segments.pages(segments.plain(given.text), segments=PAGE_SEGMENTS, reserve=PAGE_FRAME_CHARACTERS)
+    if kind == "question":
+        given = after.shown(question) or reuse.suggested(question)
+        return given.text if given else ""
+    if kind == "clarification":
+        return Clarification.objects.get(pk=pk).text
+    if kind == "approval":
+        return f"{masked(question.text)} - {Answer.objects.get(pk=pk).text}"
+    return question.text if kind == "desk" else masked(question.text)
+
+
+def more(command: Command) -> str:
+    """The next page of a long answer, or of the question I am to answer; after the last one it starts again."""
+    text = _whole_text(command)
+    if not text or command.item is None:
+        return _("%(reference)s has no answer yet.") % {"reference": _reference(command)}
+    pages = segments.pages(segments.plain(text), segments=PAGE_SEGMENTS, reserve=PAGE_FRAME_CHARACTERS)
     number = command.item.pages_read % len(pages)
     ItemCode.objects.filter(pk=command.item.pk).update(pages_read=number + 1)
     head = f"{command.item.code} {number + 1}/{len(pages)}: {pages[number]}"
@@ -219,7 +249,9 @@ def more(command: Command) -> str:
 
 
 def reuse_it(command: Command) -> str:
-    """HERGEBRUIK A7: the answer in the confirmation is the one."""
+    """HERGEBRUIK A7: the answer in the confirmation, or the one that ZOEK found, is the one."""
+    if command.item is not None and command.item.kind == "found":
+        return search.use(command)
     return words.closed_with(reuse.close_with_suggested(command.person, _pk(command)))
 
 
@@ -242,30 +274,3 @@ def relayed(command: Command) -> str:
 def withdraw(command: Command) -> str:
     question = intake.withdraw(command.person, _question(command.item).pk)
     return _("%(reference)s is withdrawn.") % {"reference": question.reference}
-
-
-def fill_registry() -> None:
-    register(Verb(("VRAAG", "ASK"), ask))
-    register(Verb(("STATUS",), status))
-    answerable = ("assignment", "clarification")
-    register(Verb(("ANTW", "ANSWER"), answer, kinds=(*answerable, "desk")), bare=answerable)
-    register(Verb(("JA", "ACCEPT"), accept, kinds=("assignment", "approval", "desk"), whole_message=True))
-    register(Verb(("NEE", "DECLINE"), decline, kinds=("assignment",), whole_message=True))
-    register(Verb(("ANDERS", "WRONG"), not_mine, kinds=("assignment",), needs_code=True, whole_message=True))
-    register(Verb(("TERUG", "BACK"), back, kinds=("assignment", "desk"), needs_code=True, whole_message=True))
-    register(Verb(("DOOR", "PASS"), pass_on, kinds=("assignment", "desk"), needs_code=True))
-    register(Verb(("CORRECTIE", "CORRECT"), correct, kinds=("assignment", "desk"), needs_code=True))
-    register(Verb(("WACHT", "WAIT"), wait, kinds=("assignment",), whole_message=True))
-    register(Verb(("STUUR", "SEND"), send, kinds=("assignment",), whole_message=True))
-    register(Verb(("AFKEUR", "REJECT"), reject, kinds=("approval",), needs_code=True))
-    register(Verb(("KEN", "KNOW"), know))
-    register(Verb(("ONDERWERP", "TOPIC"), topic, kinds=("desk",), needs_code=True))
-    register(Verb(("SLUIT", "CLOSE"), close, kinds=("desk",), needs_code=True))
-    register(Verb(("BALIE", "DESK"), desk_list))
-    register(Verb(("DIENST", "DUTY"), duties))
-    register(Verb(("MEER", "MORE"), more, kinds=("question",)))
-    register(Verb(("HERGEBRUIK", "REUSE"), reuse_it, kinds=("question",), whole_message=True))
-    register(Verb(("GELUKT", "HELPED"), helped, kinds=("question",)))
-    register(Verb(("NIETGELUKT", "NOTYET"), not_yet, kinds=("question",)))
-    register(Verb(("DOORGEGEVEN", "RELAYED"), relayed, kinds=("question",)))
-    register(Verb(("INTREKKEN", "WITHDRAW"), withdraw, kinds=("question",)))

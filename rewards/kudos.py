@@ -1,7 +1,5 @@
 """Thanks between colleagues, with a note and perhaps some credits of one's allowance."""
 
-from typing import Any
-
 from django.db import transaction
 from django.utils.translation import gettext as _
 
@@ -69,19 +67,3 @@ def _tell(made: Kudos) -> None:
         subject_key=f"kudos:{made.pk}",
         **words.thanked(made),
     )
-
-
-def colleague_named(person: Person, name: str) -> Person:
-    """The one colleague whose first name, name or mail begins so. Raises Invalid, with the choice if there are several."""
-    found: Any = [
-        other
-        for other in Person.objects.present().exclude(pk=person.pk)
-        if other.name.lower().startswith(name.lower()) or (other.email or "").split("@")[0] == name.lower()
-    ]
-    exact = [other for other in found if other.first_name.lower() == name.lower()] or found
-    if len(exact) == 1:
-        return exact[0]  # type: ignore[no-any-return]
-    if not exact:
-        raise Invalid(_("There is no colleague %(name)s.") % {"name": name})
-    several = ", ".join((other.email or other.name).split("@")[0] for other in exact[:4])
-    raise Invalid(_("Which one? %(names)s") % {"names": several})

@@ -11,6 +11,7 @@ from people.models import Person
 from rewards import days
 from rewards.ledger import Wallet
 from rewards.models import BadgeRule, Gift, Kudos, Offer
+from rewards.statement import Line
 
 
 def money(cents: int, language: str) -> str:
@@ -134,3 +135,32 @@ def give_what(offer: Offer, person: Person) -> str:
 def moment(at: datetime) -> str:
     """`3 March 2027 14:05` in the company's time."""
     return date_format(at.astimezone(days.COMPANY), "j F Y H:i")
+
+
+def statement_line(line: Line, person: Person) -> str:
+    """`25-11 -10 gift (90)`: the day, what moved, why, and what there was afterwards."""
+    local = line.at.astimezone(person.zone)
+    why = {
+        "allowance": _("allowance"),
+        "earned": _("earned"),
+        "clawback": _("taken back"),
+        "kudos": _("thanks"),
+        "gift": _("gift"),
+        "renewed": _("renewed"),
+        "lapsed": _("lapsed"),
+    }.get(line.reason, _("correction"))
+    return f"{local.day}-{local.month} {line.amount:+} {why} ({line.balance})"
+
+
+def gift_state(state: str) -> str:
+    """For the giver, in the active language."""
+    return {
+        "handed_out": _("not claimed yet"),
+        "claimed": _("claimed"),
+        "part_redeemed": _("partly used"),
+        "redeemed": _("used"),
+        "cancelled": _("taken back"),
+        "unclaimed": _("not claimed in time"),
+        "lapsed": _("not used in time"),
+        "refunded": _("refunded"),
+    }.get(state, state)

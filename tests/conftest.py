@@ -24,7 +24,7 @@ from django.utils import translation
 from twilio.request_validator import RequestValidator
 
 from backend import clock, embedded
-from notifications import delivery, inbound, planning
+from notifications import delivery, holding, inbound, planning
 from notifications.inbound import handling
 from notifications.management.commands import receive_mail
 from notifications.models import ItemCode
@@ -269,6 +269,7 @@ def work(*, sending: bool = True) -> None:
             moved += 1
         moved += promise.run_due()
         moved += planning.run_due()
+        moved += holding.run_due()
         moved += delivery.send_due() if sending else 0
         for question_id in after.due_ids(500):
             after.follow_up(question_id)

@@ -80,9 +80,7 @@ def last_held(person: Any) -> InboundMessage | None:
 
 
 def purge() -> int:
-    """Raw messages are kept 90 days; a held one that nobody claimed is refused. Returns how many were wiped."""
+    """Raw messages are kept 90 days. Returns how many were wiped."""
     now = clock.now()
-    held = InboundMessage.objects.filter(state=State.HELD, received_at__lt=now - HELD_KEPT)
-    held.update(state=State.REFUSED, reason="no_choice")
     old = InboundMessage.objects.filter(received_at__lt=now - RAW_KEPT).exclude(raw=b"")
     return old.update(raw=b"", text="")

@@ -66,7 +66,7 @@ def _settle(message: InboundMessage, outcome: Outcome) -> None:
 
 def _heard_enough(message: InboundMessage, outcome: Outcome) -> bool:
     """Strangers (and poison from strangers) get one sentence a day."""
-    if outcome.person is not None:
+    if outcome.person is not None or outcome.is_counted:
         return False
     since = clock.real() - STRANGER_SILENCE
     return Delivery.objects.filter(
@@ -75,18 +75,28 @@ def _heard_enough(message: InboundMessage, outcome: Outcome) -> bool:
 
 
 def _reply(message: InboundMessage, outcome: Outcome) -> None:
-    person = outcome.person
+    reply(
+        message,
+        outcome.reply,
+        person=outcome.person,
+        key=f"inbound:{message.pk}:{outcome.state}",
+        reply_key=outcome.reply_key or message.reply_key,
+    )
+
+
+def reply(message: InboundMessage, text: str, *, person: Any, key: str, reply_key: str = "") -> None:
+    """Say something to who wrote `message`, by the way it came."""
     language = person.language if person else settings.LANGUAGE_CODE
-    words: dict[str, Any] = {"body": segments.plain(outcome.reply)}
+    words: dict[str, Any] = {"body": segments.plain(text)}
     if message.channel == Channel.EMAIL:
         words = {
-            "body": outcome.reply,
+            "body": text,
             "subject": mail.reply_subject(message, language),
             "in_reply_to": mail.message_id(message),
-            "reply_key": (outcome.reply_key or message.reply_key) if person else "",
+            "reply_key": (reply_key or message.reply_key) if person else "",
         }
     outbox.enqueue(
-        key=f"inbound:{message.pk}:{outcome.state}",
+        key=key,
         channel=message.channel,
         to=message.sender,
         person=person,

@@ -12,10 +12,11 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import translation
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from mailparser_reply import EmailReplyParser
 
 from backend.errors import Refusal
-from notifications import addresses, item_codes, reply_targets
+from notifications import addresses, conversation, item_codes, reading, reply_targets
 from notifications.inbound.outcome import Outcome, State, handled
 from notifications.models import Channel, InboundMessage
 from notifications.reply_targets import Mail
@@ -26,6 +27,10 @@ ABOVE_THIS_LINE = re.compile(
 )
 # "Op di 24 nov om 12:00 schreef …:" stands above our line; programs wrap it over up to three lines.
 ATTRIBUTION = re.compile(r"^[>\s]*(?:Op|On)\b(?:[^\n]*\n){0,2}[^\n]*\b(?:schreef|wrote)\b[^\n]*:?\s*\Z", re.MULTILINE)
+STRANGER = gettext_lazy(
+    "We do not know this address. Are you a colleague? Write from your work address, or ask HR to add it."
+)
+COMMAND_ADDRESSES = frozenset({"doe", "do"})  # here mail says what SMS says: the same verbs
 BULK = frozenset({"bulk", "list", "junk", "auto_reply"})
 ROBOTS = re.compile(r"^(mailer-daemon|postmaster|no-?reply|bounces?)([+-].*)?@", re.IGNORECASE)
 
@@ -138,9 +143,12 @@ def handle(message: InboundMessage) -> Outcome:
         return Outcome(State.QUARANTINED, reason="no_single_sender")
     address = addresses.owner(Channel.EMAIL, message.sender)
     text = written_text(parsed)
+    if _local(message) in COMMAND_ADDRESSES:
+        said = command_of(text, " ".join(_header(parsed, "Subject").split()))
+        return conversation.handle(message, said, STRANGER, reply_key=_local(message))
     if address is None or not address.person.is_active:
         with translation.override(settings.LANGUAGE_CODE):
-            return Outcome(State.QUARANTINED, _stranger(), "unknown_sender", text=text)
+            return Outcome(State.QUARANTINED, str(STRANGER), "unknown_sender", text=text)
     person = address.person
     with translation.override(person.language):
         mail = Mail(
@@ -158,14 +166,29 @@ def handle(message: InboundMessage) -> Outcome:
             return Outcome(State.REFUSED, refusal.message, refusal.code, person, text)
 
 
-def _stranger() -> str:
-    return _("We do not know this address. Are you a colleague? Write from your work address, or ask HR to add it.")
+def _local(message: InboundMessage) -> str:
+    return message.recipient.split("@")[0].lower()
+
+
+def key_for(message: InboundMessage) -> str:
+    """Where a reply to our reply goes: the item's key, or the address that takes commands."""
+    return message.reply_key or (_local(message) if _local(message) in COMMAND_ADDRESSES else "")
+
+
+def command_of(text: str, subject: str) -> str:
+    """What a mail of commands says: its subject when there is nothing else, and only its first line when the verb takes no
+    free text, because a greeting and a name follow in mails."""
+    text = reading.tidy(text or subject)
+    first, *more = text.splitlines() or [""]
+    verb = reading.read(first).verb
+    takes_text = verb is None or (verb.words_max is None and verb.fits is None)
+    return text if more and takes_text and not conversation.is_word_alone(first) else first.strip()
 
 
 def _deliver(message: InboundMessage, mail: Mail) -> Outcome:
     if message.reply_key:
         return _to_item(message, mail)
-    local = message.recipient.split("@")[0].lower()
+    local = _local(message)
     for handler in reply_targets.ADDRESS_HANDLERS:
         answered = handler(local, mail)
         if answered is not None:

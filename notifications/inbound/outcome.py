@@ -17,6 +17,7 @@ class Outcome:
     reason: str = ""
     person: Any = None
     text: str = ""
+    is_counted: bool = False  # a stranger's try, limited by their number: each is answered
     reply_key: str = ""  # what a mail in return is about; without one: the same item as the message
 
 

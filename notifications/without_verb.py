@@ -1,0 +1,16 @@
+"""What the API can do for somebody of ours and no verb says: at most ten reasons, each with its operations.
+
+A test walks the API and fails when an operation stands neither here nor at a verb.
+"""
+
+REASONS: dict[str, tuple[str, ...]] = {
+    "Only the app knows its own address at Firebase; who has no app gets SMS and mail.": ("register_device",),
+    "The app says by itself that a push came in; SMS and mail are confirmed by their providers.": ("mark_push_received",),
+    "A table for a spreadsheet does not fit in a text: its lines come with AFSCHRIFT.": ("get_statement_csv",),
+    "A rota is planned with a calendar in view, in the back office; DIENST tells one's own duties.": (
+        *("add_shift", "remove_shift"),
+    ),
+    "Reports are the programme manager's work at a desk, not an employee's or an expert's.": (
+        *("get_asked", "get_campaign_report", "get_employee_discounts", "get_lapsed_report"),
+    ),
+}
