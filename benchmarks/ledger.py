@@ -273,7 +273,7 @@ def _script(options: argparse.Namespace, seen: list[tuple[str, Any]], first_budg
     number = NUMBER.format(turn=next(TURNS))
     drawn = {name: text.format(number=number, first_budget=first_budget) for name, text in EXPRESSIONS.items()}
     lines = [_one_line(sql, parameters, drawn) for sql, parameters in seen]
-    return DRAWN.format(last_giver=options.givers - 1, offer=offer) + "\n".join(["BEGIN;", *lines, "COMMIT;"])
+    return DRAWN.format(last_giver=options.givers - 1, offer=offer) + "\n".join(lines)
 
 
 def _one_line(sql: str, parameters: Any, drawn: dict[str, str]) -> str:

@@ -1,5 +1,6 @@
 """Hand out, claim, cancel, expire. A gift's row is locked first, then accounts, then counters, the budget last."""
 
+from contextlib import nullcontext
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -55,7 +56,6 @@ def is_for(offer: Offer, person: Person) -> bool:
     return not offer.audience_roles or person.has_role(*offer.audience_roles)
 
 
-@transaction.atomic
 def hand_out(giver: Person, offer_id: UUID, *, request_key: str, note: str = "", language: str = "") -> Gift:
     """A gift for a friend: the giver's credits are held, its value is set aside. The same key gives the first gift.
 
@@ -65,8 +65,10 @@ def hand_out(giver: Person, offer_id: UUID, *, request_key: str, note: str = "",
     refusal = _refusal(giver, offer, note, at)
     if offer is not None and refusal is None:
         gift = _gift(giver, offer, at, request_key=request_key, note=note, language=language or giver.language)
-        if issuing.issue(gift, offer.campaign.budget_id, _one_by_one(offer, giver)):
-            return gift
+        counted = _one_by_one(offer, giver)
+        with transaction.atomic() if counted else nullcontext():  # without: one statement is a transaction by itself
+            if issuing.issue(gift, offer.campaign.budget_id, counted):
+                return gift
     known = Gift.objects.select_related("offer", "giver").filter(giver=giver, request_key=request_key).first()
     if known is None:
         raise refusal or GiftGone(_("This gift does not exist."))
