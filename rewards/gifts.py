@@ -1,5 +1,6 @@
 """Hand out, claim, cancel, expire. A gift's row is locked first, then accounts, then counters, the budget last."""
 
+from contextlib import nullcontext
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -7,15 +8,19 @@ from uuid import UUID
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from backend import clock
+from backend import clock, rows
 from backend.errors import Invalid, NotFound, Refusal
 from backend.ids import uuid7
 from notifications.notify import notify
 from people.models import Person
-from rewards import codes, days, ledger, limits, recipients, words
-from rewards.models import SPENT, Account, Gift, Offer, Transfer
+from rewards import codes, days, issuing, ledger, limits, recipients, words
+from rewards.models import SPENT, Account, Campaign, Gift, Offer, Transfer
 
 CLAIM_WINDOW_DAYS = 30
+OFFER = f"""
+SELECT {rows.columns(Offer)}, {rows.columns(Campaign)} FROM rewards_offer
+JOIN rewards_campaign ON rewards_campaign.id = rewards_offer.campaign_id WHERE rewards_offer.id = %s
+"""
 Reason = Transfer.Reason
 State = Gift.State
 
@@ -47,27 +52,37 @@ def open_offers(person: Person, at: datetime) -> list[Offer]:
     return [offer for offer in rows if offer.is_open(at) and offer.is_for(person, at)]
 
 
-@transaction.atomic
 def hand_out(giver: Person, offer_id: UUID, *, request_key: str, note: str = "", language: str = "") -> Gift:
     """A gift for a friend: the giver's credits are held, its value is set aside. The same key gives the first gift.
 
     Raises NotFound, OfferClosed, NotEnoughCredits, LimitReached, BudgetSpent, Invalid.
     """
+    offer, at = rows.first(Offer, OFFER, [offer_id], campaign=Campaign), clock.now()
+    refusal = _refusal(giver, offer, note, at)
+    if offer is not None and refusal is None:
+        gift = _gift(giver, offer, at, request_key=request_key, note=note, language=language or giver.language)
+        counted = _one_by_one(offer, giver)
+        with transaction.atomic() if counted else nullcontext():  # without: one statement is a transaction by itself
+            if issuing.issue(gift, offer.campaign.budget_id, counted):
+                return gift
     known = Gift.objects.select_related("offer", "giver").filter(giver=giver, request_key=request_key).first()
-    if known is not None:
-        return known
-    offer = Offer.objects.select_related("campaign__budget").filter(pk=offer_id).first()
-    at = clock.now()
+    if known is None:
+        raise refusal or GiftGone(_("This gift does not exist."))
+    return known
+
+
+def _refusal(giver: Person, offer: Offer | None, note: str, at: datetime) -> Refusal | None:
+    """Why this offer is not handed out with this note, wallet, limits and budget aside."""
     if offer is None or not offer.is_for(giver, at):
-        raise NotFound(_("This offer does not exist."))
+        return NotFound(_("This offer does not exist."))
     if not offer.is_open(at):
-        raise OfferClosed(_("%(title)s cannot be handed out now.") % {"title": offer.title(giver.language)})
+        return OfferClosed(_("%(title)s cannot be handed out now.") % {"title": offer.title(giver.language)})
     if len(note) > Gift.NOTE_CHARACTERS:
-        raise Invalid(_("This text is too long: %(max)s characters at most.") % {"max": Gift.NOTE_CHARACTERS})
-    return _hand_out(giver, offer, at, request_key=request_key, note=note, language=language or giver.language)
+        return Invalid(_("This text is too long: %(max)s characters at most.") % {"max": Gift.NOTE_CHARACTERS})
+    return None
 
 
-def _hand_out(giver: Person, offer: Offer, at: datetime, **fields: Any) -> Gift:
+def _gift(giver: Person, offer: Offer, at: datetime, **fields: Any) -> Gift:
     gift = Gift(
         id=uuid7(),
         giver=giver,
@@ -81,18 +96,6 @@ def _hand_out(giver: Person, offer: Offer, at: datetime, **fields: Any) -> Gift:
         **fields,
     )
     _set_secrets(gift)
-    ledger.hold_from_wallet(giver, offer.price_credits, subject=gift.subject, at=at)
-    limits.take(_one_by_one(offer, giver))
-    gift.account = ledger.open_account(Account.Kind.GIFT)
-    gift.save(force_insert=True)
-    ledger.move(
-        offer.campaign.budget,
-        gift.account,
-        gift.value_cents,
-        reason=Reason.GIFT,
-        subject=gift.subject,
-        key=f"{gift.subject}:value",
-    )
     return gift
 
 
@@ -114,7 +117,7 @@ def _counted(offer: Offer, giver: Person) -> dict[str, int | None]:
     }
 
 
-def _one_by_one(offer: Offer, giver: Person) -> dict[str, int | None]:
+def _one_by_one(offer: Offer, giver: Person) -> dict[str, int]:
     """The limits that are set: counting on what nobody limits would make one row that everybody waits for."""
     return {scope: limit for scope, limit in _counted(offer, giver).items() if limit is not None}
 

@@ -1,4 +1,4 @@
-"""The only code that moves credits and cents.
+"""The only code that moves credits and cents, beside `issuing`, which writes a whole hand-out in one statement.
 
 Every function runs in its caller's transaction and takes locks in one order: accounts by id, budgets last. What would
 take an account below zero is refused by a guarded UPDATE, with the CHECK constraints behind it.
@@ -106,7 +106,7 @@ def move(debit: Account, credit: Account, amount: int, *, reason: str, subject: 
         return False
     for account, change in sorted(((debit, -amount), (credit, amount)), key=_lock_order):
         if account.is_bounded and not _change(account.pk, change):
-            raise _short_of(account)
+            raise short_of(account.kind)
     return True
 
 
@@ -115,8 +115,8 @@ def _lock_order(step: tuple[Account, int]) -> tuple[bool, int]:
     return step[0].kind == Kind.BUDGET, step[0].pk
 
 
-def _short_of(account: Account) -> Refusal:
-    if account.kind in Account.LOTS:
+def short_of(kind: str) -> Refusal:
+    if kind in Account.LOTS:
         return NotEnoughCredits(_("You do not have enough credits for this."))
     return BudgetSpent(_("The budget for this is spent."))
 
@@ -154,16 +154,8 @@ def hold(account: Account, amount: int, *, subject: str) -> Hold:
             [amount, account.pk, amount],
         )
         if not cursor.rowcount:
-            raise _short_of(account)
+            raise short_of(account.kind)
     return Hold.objects.create(account=account, amount=amount, subject=subject, created_at=clock.now())
-
-
-def hold_from_wallet(person: Any, amount: int, *, subject: str, at: datetime) -> list[Hold]:
-    """Reserve `amount` of the person's credits, earliest expiry first. Raises NotEnoughCredits."""
-    return [
-        hold(account, part, subject=subject)
-        for account, part in sorted(_plan(person, amount, at), key=lambda step: step[0].pk)
-    ]
 
 
 def hold_what_is_left(person: Any, amount: int, *, subject: str, at: datetime, kind: str) -> list[Hold]:

@@ -4,7 +4,8 @@ The limit is set where it belongs (offer, campaign, rule) and handed in, so that
 """
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import date, timedelta
+from typing import Any
 
 from django.db import connection
 from django.db.models import F
@@ -23,14 +24,29 @@ class LimitReached(Refusal):
     code = "limit_reached"
 
 
+NO_LIMIT = 2**62
 KEPT_DAYS = {"till:": 2, "by-text:": 2, "rule:": 40, "kudos:": 40}  # longer than the time they count
 
-TAKE = """
-INSERT INTO rewards_counter (scope, used, last_used_on)
-SELECT %(scope)s, %(count)s, %(today)s WHERE %(count)s <= %(limit)s
-ON CONFLICT (scope) DO UPDATE SET used = rewards_counter.used + %(count)s, last_used_on = %(today)s
-WHERE rewards_counter.used + %(count)s <= %(limit)s
-"""
+
+def taking(condition: str = "TRUE") -> str:
+    """The statement that counts on every scope that has room, in alphabetical order, and returns those."""
+    return f"""
+    INSERT INTO rewards_counter AS counter (scope, used, last_used_on)
+    SELECT scope, %(count)s, %(today)s FROM unnest(%(scopes)s::text[], %(limits)s::bigint[]) AS wanted (scope, most)
+    WHERE %(count)s <= most AND {condition} ORDER BY scope
+    ON CONFLICT (scope) DO UPDATE SET used = counter.used + excluded.used, last_used_on = excluded.last_used_on
+    WHERE counter.used + excluded.used <= (%(limits)s::bigint[])[array_position(%(scopes)s::text[], excluded.scope::text)]
+    RETURNING scope
+    """
+
+
+TAKE = taking()
+
+
+def parameters(limits: Mapping[str, int | None], count: int, today: date) -> dict[str, Any]:
+    """What `taking` asks for. None is no limit."""
+    most = [NO_LIMIT if limit is None else limit for limit in limits.values()]
+    return {"scopes": list(limits), "limits": most, "count": count, "today": today}
 
 
 def take(limits: Mapping[str, int | None], count: int = 1) -> None:
@@ -38,16 +54,22 @@ def take(limits: Mapping[str, int | None], count: int = 1) -> None:
 
     Scopes are locked in alphabetical order. Raises LimitReached.
     """
-    for scope, limit in sorted(limits.items()):
-        if not try_take(scope, limit, count):
-            raise LimitReached(_("The limit for this has been reached."))
+    if limits and _taken(limits, count) < len(limits):
+        raise reached()
 
 
 def try_take(scope: str, limit: int | None, count: int = 1) -> bool:
-    most, today = 2**62 if limit is None else limit, days.day_of(clock.now())
+    return bool(_taken({scope: limit}, count))
+
+
+def _taken(limits: Mapping[str, int | None], count: int) -> int:
     with connection.cursor() as cursor:
-        cursor.execute(TAKE, {"scope": scope, "count": count, "limit": most, "today": today})
-        return bool(cursor.rowcount)
+        cursor.execute(TAKE, parameters(limits, count, days.day_of(clock.now())))
+        return cursor.rowcount
+
+
+def reached() -> LimitReached:
+    return LimitReached(_("The limit for this has been reached."))
 
 
 def give_back(scopes: list[str], count: int = 1) -> None:

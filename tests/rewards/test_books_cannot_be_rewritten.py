@@ -44,7 +44,7 @@ def test_the_orm_rewrites_nothing_either(quiet_cast: Cast) -> None:
 
 def test_a_resolved_hold_is_not_resolved_again(quiet_cast: Cast) -> None:
     earn(quiet_cast.alice, 10)
-    [held] = ledger.hold_from_wallet(quiet_cast.alice, 4, subject="test", at=clock.now())
+    [held] = ledger.hold_what_is_left(quiet_cast.alice, 4, subject="test", at=clock.now(), kind="earned")
     ledger.void(held)
     for again in (ledger.void, ledger.expire, lambda it: ledger.capture(it, ledger.common(2), 4, reason="gift", key="x")):
         with pytest.raises(ledger.AlreadyResolved), transaction.atomic():

