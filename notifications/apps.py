@@ -5,4 +5,7 @@ class NotificationsConfig(AppConfig):
     name = "notifications"
 
     def ready(self) -> None:
-        from notifications import views  # noqa: F401 — connects Anymail's inbound signal
+        from notifications import reply_targets, views  # noqa: F401 — connects Anymail's signals
+        from notifications.inbound import confirming
+
+        reply_targets.register_item(confirming.KIND, confirming.answer)

@@ -249,6 +249,7 @@ class InboundMessage(models.Model):
     received_at = models.DateTimeField()
     person = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True)
     text = models.TextField(blank=True)  # what the person wrote, without quotes and signature
+    attachments = models.JSONField(default=list, blank=True)  # names of what a mail carried; it stays in `raw`
 
     state = models.CharField(max_length=12, choices=State, default=State.RECEIVED)
     reason = models.CharField(max_length=200, blank=True)
@@ -276,7 +277,7 @@ class InboundMessage(models.Model):
         """The one move out of `received` (or out of `held`, when its sender said what it was about)."""
         self.state, self.reason, self.handled_at = state, reason[:200], at
         self.person_id, self.text = person_id or self.person_id, text or self.text
-        self.save(update_fields=["state", "reason", "handled_at", "person", "text"])
+        self.save(update_fields=["state", "reason", "handled_at", "person", "text", "attachments"])
 
 
 def _reply_key() -> str:

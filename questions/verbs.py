@@ -7,6 +7,7 @@ from django.utils.translation import gettext as _
 from backend import clock
 from backend.errors import Invalid
 from notifications import item_codes, segments
+from notifications.inbound import confirming
 from notifications.models import ItemCode
 from notifications.verbs import Command, Verb, register
 from questions import (
@@ -103,7 +104,9 @@ def answer(command: Command) -> str:
 
 
 def accept(command: Command) -> str:
-    """Takes an offer or an item of the desk, or approves an answer."""
+    """Takes an offer or an item of the desk, approves an answer, or says that a mail from elsewhere is mine."""
+    if command.item is not None and command.item.kind == confirming.KIND:
+        return confirming.accept(command.item)
     if _kind(command) == "desk":
         return desk_commands.take(command.person, _pk(command))
     if _kind(command) == "approval":
@@ -119,6 +122,8 @@ def accept(command: Command) -> str:
 
 
 def decline(command: Command) -> str:
+    if command.item is not None and command.item.kind == confirming.KIND:
+        return confirming.decline(command.item)
     answering.decline(command.person, _pk(command))
     return _("Thank you for saying so. %(reference)s goes to somebody else.") % {"reference": _reference(command)}
 
@@ -249,8 +254,8 @@ def fill_registry() -> None:
     register(Verb(("STATUS",), status))
     answerable = ("assignment", "clarification")
     register(Verb(("ANTW", "ANSWER"), answer, kinds=(*answerable, "desk")), bare=answerable)
-    register(Verb(("JA", "ACCEPT"), accept, kinds=("assignment", "approval", "desk"), whole_message=True))
-    register(Verb(("NEE", "DECLINE"), decline, kinds=("assignment",), whole_message=True))
+    register(Verb(("JA", "ACCEPT"), accept, kinds=("assignment", "approval", "desk", confirming.KIND), whole_message=True))
+    register(Verb(("NEE", "DECLINE"), decline, kinds=("assignment", confirming.KIND), whole_message=True))
     register(Verb(("ANDERS", "WRONG"), not_mine, kinds=("assignment",), needs_code=True, whole_message=True))
     register(Verb(("TERUG", "BACK"), back, kinds=("assignment", "desk"), needs_code=True, whole_message=True))
     register(Verb(("DOOR", "PASS"), pass_on, kinds=("assignment", "desk"), needs_code=True))

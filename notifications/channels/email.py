@@ -57,6 +57,11 @@ def _api_trouble(error: Any) -> Exception:
     return Undeliverable(f"provider {status}") if 400 <= status < 500 else Unknown(f"provider {status}")
 
 
+def text_of(delivery: Delivery) -> str:
+    """The words that a reply may quote."""
+    return str(compose(delivery).body)
+
+
 def compose(delivery: Delivery) -> EmailMultiAlternatives:
     """The mail as it leaves: the same words as text and as HTML, in the reader's language."""
     with translation.override(delivery.language):

@@ -11,7 +11,7 @@ from django.db.models import F, Q
 
 from backend import clock
 from backend.ring import ring
-from notifications.models import InboundMessage
+from notifications.models import Channel, InboundMessage
 
 log = logging.getLogger(__name__)
 
@@ -74,8 +74,9 @@ def waiting_before(at: datetime, *, senders: Iterable[str], reply_keys: Iterable
 
 
 def last_held(person: Any) -> InboundMessage | None:
-    """The message whose text waits for this person's word."""
+    """The SMS whose text waits for this person's word."""
     rows = InboundMessage.objects.filter(person=person, state=State.HELD, received_at__gte=clock.now() - HELD_KEPT)
+    rows = rows.filter(channel=Channel.SMS)  # a held mail has its own question and its own code
     return rows.order_by("-received_at").first()
 
 
@@ -83,6 +84,7 @@ def purge() -> int:
     """Raw messages are kept 90 days; a held one that nobody claimed is refused. Returns how many were wiped."""
     now = clock.now()
     held = InboundMessage.objects.filter(state=State.HELD, received_at__lt=now - HELD_KEPT)
+    held.filter(channel=Channel.EMAIL).update(state=State.REFUSED, reason="not_confirmed")
     held.update(state=State.REFUSED, reason="no_choice")
     old = InboundMessage.objects.filter(received_at__lt=now - RAW_KEPT).exclude(raw=b"")
     return old.update(raw=b"", text="")

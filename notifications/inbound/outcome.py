@@ -18,6 +18,7 @@ class Outcome:
     person: Any = None
     text: str = ""
     reply_key: str = ""  # what a mail in return is about; without one: the same item as the message
+    held_for: Any = None  # whose word it waits for, when that is not its sender
 
 
 def handled(person: Any, reply: str, text: str = "", *, reply_key: str = "") -> Outcome:
