@@ -280,6 +280,16 @@ class InboundMessage(models.Model):
         self.save(update_fields=["state", "reason", "handled_at", "person", "text", "attachments"])
 
 
+class WebhookCall(models.Model):
+    """A provider's signed call that was taken, so that it cannot be played again."""
+
+    key = models.CharField(max_length=200, primary_key=True)  # "mailgun:<token>"
+    seen_at = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return self.key
+
+
 def _reply_key() -> str:
     return secrets.token_hex(16)
 

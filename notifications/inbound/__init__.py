@@ -11,20 +11,31 @@ from django.db.models import F, Q
 
 from backend import clock
 from backend.ring import ring
-from notifications.models import Channel, InboundMessage
+from notifications.models import Channel, InboundMessage, WebhookCall
 
 log = logging.getLogger(__name__)
 
 ATTEMPTS_MAX = 5
 RETRY_FIRST = timedelta(seconds=20)  # also the time one attempt has before another worker may look
 RAW_KEPT = timedelta(days=90)
+CALLS_KEPT = timedelta(days=2)  # longer than a call may be old
 HELD_KEPT = timedelta(hours=24)
 State = InboundMessage.State
 
 
-def store(channel: str, provider_id: str, *, sender: str, recipient: str, raw: bytes, reply_key: str = "") -> UUID | None:
+def store(
+    channel: str,
+    provider_id: str,
+    *,
+    sender: str,
+    recipient: str,
+    raw: bytes,
+    reply_key: str = "",
+    received_at: datetime | None = None,
+) -> UUID | None:
     """Keep a message under its provider's id and ring; None when it is here already. Commits by itself.
 
+    It was received now, or when the provider says that it took it (`received_at`); nothing in the message moves that.
     Call it outside a transaction: a business rule that fails later must not take the message with it.
     """
     at = clock.now()
@@ -35,7 +46,7 @@ def store(channel: str, provider_id: str, *, sender: str, recipient: str, raw: b
         recipient=recipient[:254],
         reply_key=reply_key,
         raw=raw,
-        received_at=at,
+        received_at=received_at or at,
         due_at=at,
     )
     with transaction.atomic(durable=not connection.in_atomic_block):
@@ -86,5 +97,6 @@ def purge() -> int:
     held = InboundMessage.objects.filter(state=State.HELD, received_at__lt=now - HELD_KEPT)
     held.filter(channel=Channel.EMAIL).update(state=State.REFUSED, reason="not_confirmed")
     held.update(state=State.REFUSED, reason="no_choice")
+    WebhookCall.objects.filter(seen_at__lt=clock.real() - CALLS_KEPT).delete()
     old = InboundMessage.objects.filter(received_at__lt=now - RAW_KEPT).exclude(raw=b"")
     return old.update(raw=b"", text="")

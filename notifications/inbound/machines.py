@@ -7,6 +7,7 @@ from uuid import UUID
 
 from django.conf import settings
 
+from notifications.channels.email import address_is_dead
 from notifications.inbound.mime import from_address, header
 
 BULK = frozenset({"bulk", "list", "junk", "auto_reply"})
@@ -16,9 +17,6 @@ LIST_HEADERS = ("List-Id", "List-Post", "List-Unsubscribe", "List-Help", "List-O
 # Exchange's exact words. What people answer to such a mail begins with RE:.
 OUT_OF_OFFICE = re.compile(r"^(Automatisch antwoord|Automatic reply|Afwezigheidsmelding|Out of Office):", re.IGNORECASE)
 OUR_ID = re.compile(r"<([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})@([^>\s]+)>", re.IGNORECASE)
-# RFC 3463: the mailbox does not exist, is switched off, or moved; a full one or a mail too large may work next time.
-DEAD = re.compile(r"^5\.(1\.(0|1|2|3|6|10)|2\.1|4\.4)$")
-PERMANENT = re.compile(r"^5\.")
 ORIGINAL_BYTES_MAX = 65_536
 
 
@@ -55,7 +53,7 @@ def bounce(parsed: EmailMessage) -> Bounce | None:
     delivery_id = _original(parsed)
     if delivery_id is None or action != "failed":
         return None
-    return Bounce(delivery_id, status or "5.0.0", bool(DEAD.match(status)))
+    return Bounce(delivery_id, status or "5.0.0", bool(address_is_dead(status)))
 
 
 def _verdict(parsed: EmailMessage) -> tuple[str, str]:

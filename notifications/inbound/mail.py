@@ -3,6 +3,7 @@
 import hashlib
 import re
 from email.message import EmailMessage
+from typing import TypedDict
 
 from django.conf import settings
 from django.db import transaction
@@ -23,8 +24,17 @@ QUOTED_MAILS = 5  # so many of ours about one item may stand quoted below a repl
 ID_CHARACTERS_MAX = 250
 
 
-def identify(raw: bytes, envelope_to: list[str]) -> dict[str, str]:
-    """What is needed to store a mail: provider_id, sender, recipient, reply_key. Never raises, reads the headers alone."""
+class Identity(TypedDict):
+    """What a mail is stored under."""
+
+    provider_id: str
+    sender: str
+    recipient: str
+    reply_key: str
+
+
+def identify(raw: bytes, envelope_to: list[str]) -> Identity:
+    """What is needed to store a mail. Never raises, and reads the headers alone."""
     parsed = mime.headers(raw)
     ours = [to.lower() for to in envelope_to if to.lower().endswith("@" + settings.MAIL_DOMAIN)] or envelope_to
     recipient = next((to for to in ours if REPLY_KEY.match(to.split("@")[0])), ours[0] if ours else "")

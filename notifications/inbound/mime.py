@@ -8,6 +8,7 @@ from email import policy
 from email.errors import InvalidHeaderDefect
 from email.message import EmailMessage
 from email.parser import BytesHeaderParser
+from typing import cast
 
 from notifications.inbound import html_text
 from notifications.inbound.quotes import Line, plain_lines, storable
@@ -75,7 +76,7 @@ def content(parsed: EmailMessage) -> Content:
     if not any(line.text.strip() for line in found.lines):
         inner = next((part for part in _walk(parsed) if part.get_content_type() == "message/rfc822"), None)
         if inner is not None and inner.is_multipart():
-            _collect(inner.get_payload(0), found, depth=1)
+            _collect(cast(EmailMessage, inner.get_payload(0)), found, depth=1)
     return found
 
 
@@ -83,7 +84,7 @@ def _walk(parsed: EmailMessage) -> Iterator[EmailMessage]:
     for number, part in enumerate(parsed.walk()):
         if number >= PARTS_MAX:
             return
-        yield part  # type: ignore[misc]
+        yield part
 
 
 def _collect(part: EmailMessage, found: Content, *, depth: int) -> None:
