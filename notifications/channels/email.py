@@ -11,10 +11,14 @@ from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 from django.template.loader import render_to_string
 from django.utils import translation
+from django.utils.html import linebreaks
+from django.utils.safestring import SafeString, mark_safe
+from django.utils.text import Truncator
 
 from notifications.channels import TryLater, Undeliverable, Unknown
 from notifications.models import Delivery
 
+PREHEADER_CHARACTERS = 110  # what a list of mails shows behind the subject: the news, and not how to reply
 STATUS = re.compile(r"\b[245]\.\d{1,3}\.\d{1,3}\b")
 DEAD = re.compile(r"^5\.(1\.(0|1|2|3|6|10)|2\.1|4\.4)$")
 
@@ -78,13 +82,24 @@ def _api_trouble(error: Any) -> Exception:
 
 def text_of(delivery: Delivery) -> str:
     """The words that a reply may quote."""
-    return str(compose(delivery).body)
+    return f"{delivery.subject}\n{compose(delivery).body}"
+
+
+def _unbroken(html: str) -> SafeString:
+    """With `--- intern` on one line: whoever reads it broken would write it so."""
+    return mark_safe(html.replace("--- intern", '<span style="white-space:nowrap">--- intern</span>'))  # noqa: S308
 
 
 def compose(delivery: Delivery) -> EmailMultiAlternatives:
     """The mail as it leaves: the same words as text and as HTML, in the reader's language."""
     with translation.override(delivery.language):
-        words = {"delivery": delivery, "sender": settings.MAIL_FROM_NAME, "can_reply": bool(delivery.reply_key)}
+        words = {
+            "delivery": delivery,
+            "sender": settings.MAIL_FROM_NAME,
+            "can_reply": bool(delivery.reply_key),
+            "body": _unbroken(linebreaks(delivery.body, autoescape=True)),
+            "preheader": Truncator(" ".join(delivery.body.split())).chars(PREHEADER_CHARACTERS),
+        }
         text = render_to_string("notifications/mail.txt", words)
         html = render_to_string("notifications/mail.html", words)
     headers = {

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 QUOTE_BEGINS = "\ue000quote"  # a line that the reader of HTML writes where everything below is a quote
-DASHES = "-–—―−‒"  # noqa: RUF001 — what word processors make of two or three hyphens
+DASHES = "-‑–—―−‒"  # noqa: RUF001 — what word processors make of two or three hyphens
 ATTRIBUTION_LINES = 4
 ATTRIBUTION_CHARACTERS = 500
 SIGNATURE_LINES = 25

@@ -28,6 +28,7 @@ RECIPIENTS_MAX = 50
 CONNECTIONS_MAX = 50  # each may hold a mail in memory
 MINUTE_SECONDS = 60.0
 PEERS_KNOWN_MAX = 10_000
+NOBODY = frozenset({None, "", "<>"})  # aiosmtpd says <> where the standard means nothing
 COMMANDS_MAX = {"*": 200, "MAIL": 1000, "RCPT": 20_000, "DATA": 1000, "RSET": 1000}  # in one connection
 
 
@@ -104,11 +105,7 @@ class Receiver:
     def _store(envelope: Envelope) -> None:
         close_old_connections()  # a connection that broke since the last mail is replaced
         raw = envelope.content if isinstance(envelope.content, bytes) else (envelope.content or "").encode()
-        if envelope.mail_from in {
-            None,
-            "",
-            "<>",
-        }:  # a bounce; aiosmtpd says <>: say so in a header that the reader of the mail looks at
+        if envelope.mail_from in NOBODY:  # a bounce: say so in a header that the reader of the mail looks at
             raw = b"Return-Path: <>\r\n" + raw
         inbound.store(Channel.EMAIL, raw=raw, **mail.identify(raw, list(envelope.rcpt_tos)))
 
