@@ -9,6 +9,7 @@ import base64
 import hashlib
 import json
 import os
+import re
 import secrets
 from contextlib import suppress
 from pathlib import Path
@@ -141,21 +142,42 @@ if not TWILIO_AUTH_TOKEN:
 
 # --- mail ------------------------------------------------------------------------------------------------------------
 # EMAIL_URL: smtp://user:password@host:port, submission://… (STARTTLS), smtps://… or anymail+postmark:// (any of Anymail's).
-MAIL_DOMAIN = _required_in_production("MAIL_DOMAIN", "vragen.vonkmobiel.example")
+MAIL_DOMAIN = _required_in_production("MAIL_DOMAIN", "vragen.vonkmobiel.example").lower()
 MAIL_FROM_NAME = env.str("MAIL_FROM_NAME", "CEO-app")
 DEFAULT_FROM_EMAIL = f"{MAIL_FROM_NAME} <app@{MAIL_DOMAIN}>"
 MAIL_IN_HOST = env.str("MAIL_IN_HOST", "127.0.0.1")
 MAIL_IN_PORT = env.int("MAIL_IN_PORT", 8026)
+# A certificate (PEM, with its chain) makes the listener offer STARTTLS; required, it takes nothing without.
+MAIL_IN_TLS_CERT = env.str("MAIL_IN_TLS_CERT", "")
+MAIL_IN_TLS_KEY = env.str("MAIL_IN_TLS_KEY", "")
+MAIL_IN_TLS_REQUIRED = env.bool("MAIL_IN_TLS_REQUIRED", False)
+for _name, _path in (("MAIL_IN_TLS_CERT", MAIL_IN_TLS_CERT), ("MAIL_IN_TLS_KEY", MAIL_IN_TLS_KEY)):
+    if _path and not Path(_path).is_file():
+        raise ImproperlyConfigured(f"{_name} must name a file that exists")
+if MAIL_IN_TLS_REQUIRED and not MAIL_IN_TLS_CERT:
+    raise ImproperlyConfigured("MAIL_IN_TLS_REQUIRED needs MAIL_IN_TLS_CERT")
+# What one address may do to the listener; beyond it is told to come back later. A provider's server sends for everybody.
+MAIL_IN_PER_MINUTE = env.int("MAIL_IN_PER_MINUTE", 300)
+MAIL_IN_CONNECTIONS = env.int("MAIL_IN_CONNECTIONS", 20)
 ANYMAIL_WEBHOOK_SECRET = env.str("ANYMAIL_WEBHOOK_SECRET", "")
-ANYMAIL: dict[str, Any] = {"WEBHOOK_SECRET": ANYMAIL_WEBHOOK_SECRET or f"sandbox:{derived_secret('anymail')}"}
+_anymail: dict[str, str] = env.dict("ANYMAIL_SETTINGS", {})
+ANYMAIL: dict[str, Any] = {key.removeprefix("ANYMAIL_"): value for key, value in _anymail.items()}
+ANYMAIL["WEBHOOK_SECRET"] = ANYMAIL_WEBHOOK_SECRET or f"sandbox:{derived_secret('anymail')}"
+# Whose calls are taken under /webhooks/anymail/…: Anymail's names, e.g. "postmark,amazon_ses". Others find nothing there.
+_sends = EMAIL_URL.removeprefix("anymail+").split(":")[0] if EMAIL_URL.startswith("anymail+") else ""
+MAIL_WEBHOOKS = [name.strip() for name in env.str("MAIL_WEBHOOKS", _sends).split(",") if name.strip()]
+if SANDBOX and not MAIL_WEBHOOKS:
+    MAIL_WEBHOOKS = ["postmark"]
+if PRODUCTION and MAIL_WEBHOOKS and not re.fullmatch(r"[^:\s]+:\S{16,}", ANYMAIL_WEBHOOK_SECRET):
+    raise ImproperlyConfigured(
+        "ANYMAIL_WEBHOOK_SECRET must be user:password of 16 or more: else anybody could forge a mail"
+    )
+if PRODUCTION and "mailgun" in MAIL_WEBHOOKS and not {"MAILGUN_WEBHOOK_SIGNING_KEY", "MAILGUN_API_KEY"} & set(ANYMAIL):
+    raise ImproperlyConfigured("ANYMAIL_SETTINGS must hold MAILGUN_WEBHOOK_SIGNING_KEY")
 EMAIL_TIMEOUT = 10
 if EMAIL_URL.startswith("anymail+"):
     _provider = EMAIL_URL.removeprefix("anymail+").split("://")[0]
     EMAIL_BACKEND = f"anymail.backends.{_provider}.EmailBackend"
-    _anymail: dict[str, str] = env.dict("ANYMAIL_SETTINGS", {})
-    ANYMAIL |= {key.removeprefix("ANYMAIL_"): value for key, value in _anymail.items()}
-    if PRODUCTION and not ANYMAIL_WEBHOOK_SECRET:
-        raise ImproperlyConfigured("ANYMAIL_WEBHOOK_SECRET must be set: without it anybody could forge a mail")
 else:
     _mail = env.dj_email_url("EMAIL_URL", EMAIL_URL or f"smtp://127.0.0.1:{SANDBOX_SMTP_PORT}")
     if "EMAIL_BACKEND" not in _mail:

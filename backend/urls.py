@@ -8,6 +8,7 @@ from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 
 from backend.api import api
+from notifications import mail_webhooks
 from notifications import views as notification_views
 from questions import views as question_views
 from rewards import report_page, till_page
@@ -35,7 +36,7 @@ urlpatterns = [
     path("a/<str:token>", question_views.answer_page, name="answer_page"),
     path("webhooks/twilio/sms", notification_views.twilio_sms),
     path("webhooks/twilio/status/<uuid:delivery_id>", notification_views.twilio_status),
-    path("webhooks/anymail/", include("anymail.urls")),
+    path("webhooks/anymail/<path:path>", mail_webhooks.entrance),
     path("i18n/", include("django.conf.urls.i18n")),
     *([path("sandbox/", include("sandbox.urls"))] if settings.SANDBOX else []),
 ]

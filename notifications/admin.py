@@ -234,7 +234,7 @@ class InboundMessageAdmin(LookOnly):
         return rows
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
-        words = ("shown_text", "shown_raw") if reads_words(request.user) else ("hidden",)
+        words = ("shown_text", "attachments", "shown_raw") if reads_words(request.user) else ("hidden",)
         return ((None, {"fields": self.facts}), (_("Words"), {"fields": words}))
 
     def get_urls(self) -> list[URLPattern]:

@@ -377,6 +377,17 @@ def note_status(delivery_id: UUID, provider_id: str, status: str, error: str = "
 
 
 @transaction.atomic
+def note_bounce(delivery_id: UUID, error: str, *, address_is_dead: bool) -> bool:
+    """A mail came back. The next channel gets its turn, and a dead address nothing more; returns whether anything moved."""
+    delivery = Delivery.objects.filter(pk=delivery_id, channel=Channel.EMAIL).first()
+    if delivery is None:
+        return False
+    if address_is_dead:
+        addresses.stop(Channel.EMAIL, delivery.to)  # first: the plan must not choose it again
+    return note_status(delivery.pk, delivery.provider_id, "undelivered", error)
+
+
+@transaction.atomic
 def note_received(person: Any, notification_id: UUID, device_id: UUID) -> None:
     """The app says that a push came in on this phone. Moves forward only; twice is fine."""
     rows = Delivery.objects.filter(notification=notification_id, person=person, channel=Channel.PUSH, to=str(device_id))

@@ -46,7 +46,8 @@ def _remind(held: InboundMessage) -> None:
 
 
 def _end(held: InboundMessage) -> None:
-    held.settle(State.REFUSED, reason="no_choice", at=clock.now())
+    reason = inbound.NOT_CONFIRMED if held.reason == inbound.NOT_CONFIRMED else "no_choice"
+    held.settle(State.REFUSED, reason=reason, at=clock.now())
     _say(held, _notice, "expired")
 
 

@@ -290,6 +290,7 @@ class InboundMessage(models.Model):
     received_at = models.DateTimeField()
     person = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True)
     text = models.TextField(blank=True)  # what the person wrote, without quotes and signature
+    attachments = models.JSONField(default=list, blank=True)  # names of what a mail carried; it stays in `raw`
 
     state = models.CharField(max_length=12, choices=State, default=State.RECEIVED)
     reason = models.CharField(max_length=200, blank=True)
@@ -325,7 +326,18 @@ class InboundMessage(models.Model):
         self.person_id, self.text = person_id or self.person_id, text or self.text
         if state == self.State.HELD:
             self.due_at, self.reminded_at = at + HELD_REMINDED_AFTER, None
-        self.save(update_fields=["state", "reason", "handled_at", "person", "text", "due_at", "reminded_at"])
+        fields = ["state", "reason", "handled_at", "person", "text", "attachments", "due_at", "reminded_at"]
+        self.save(update_fields=fields)
+
+
+class WebhookCall(models.Model):
+    """A provider's signed call that was taken, so that it cannot be played again."""
+
+    key = models.CharField(max_length=200, primary_key=True)  # "mailgun:<token>"
+    seen_at = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return self.key
 
 
 def _reply_key() -> str:

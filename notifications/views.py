@@ -1,13 +1,10 @@
 """Where providers call: check the signature, store, return 2xx. Twilio waits 15 seconds in all and retries little."""
 
 import logging
-from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
-from anymail.signals import inbound as anymail_inbound
 from django.conf import settings
-from django.dispatch import receiver
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
@@ -15,7 +12,6 @@ from twilio.request_validator import RequestValidator
 
 from backend.manners import problem
 from notifications import delivery, inbound
-from notifications.inbound import mail
 from notifications.models import Channel
 
 log = logging.getLogger(__name__)
@@ -61,12 +57,3 @@ def twilio_status(request: HttpRequest, delivery_id: UUID) -> HttpResponse:
     error = f"twilio {code}" if code else ""
     delivery.note_status(delivery_id, fields.get("MessageSid", ""), fields.get("MessageStatus", ""), error)
     return HttpResponse(status=204)
-
-
-@receiver(anymail_inbound)
-def anymail_mail(sender: Any, event: Any, **_: Any) -> None:
-    """A mail by a provider's webhook (Anymail has checked its secret). An exception here makes the provider retry."""
-    message = event.message
-    to = [message.envelope_recipient] if message.envelope_recipient else [a.addr_spec for a in message.to]
-    raw = message.as_bytes()
-    inbound.store(Channel.EMAIL, raw=raw, **mail.identify(raw, to))

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from backend import clock
 from backend.errors import Invalid
 from notifications import item_codes, segments
+from notifications.inbound import confirming
 from notifications.models import ItemCode
 from notifications.verbs import Command
 from questions import (
@@ -115,7 +116,9 @@ def answer(command: Command) -> str:
 
 
 def accept(command: Command) -> str:
-    """Takes an offer or an item of the desk, or approves an answer."""
+    """Takes an offer or an item of the desk, approves an answer, or says that a mail from elsewhere is mine."""
+    if command.item is not None and command.item.kind == confirming.KIND:
+        return confirming.accept(command.item)
     if _kind(command) == "desk":
         return desk_commands.take(command.person, _pk(command))
     if _kind(command) == "approval":
@@ -131,6 +134,8 @@ def accept(command: Command) -> str:
 
 
 def decline(command: Command) -> str:
+    if command.item is not None and command.item.kind == confirming.KIND:
+        return confirming.decline(command.item)
     answering.decline(command.person, _pk(command))
     return _("Thank you for saying so. %(reference)s goes to somebody else.") % {"reference": _reference(command)}
 

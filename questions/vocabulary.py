@@ -5,6 +5,7 @@ from typing import Any
 from django.utils.translation import gettext_lazy as _
 
 from notifications import item_codes, reading
+from notifications.inbound import confirming
 from notifications.verbs import Verb, register
 from people.models import Role
 from questions import search, verbs
@@ -67,9 +68,9 @@ def _answering() -> None:
     register(Verb(*answer, _("ANSWER A7 + text"), operations, (*answerable, "desk"), takes_held=True), bare=answerable)
     accept = ("JA", "ACCEPT"), verbs.accept, _("takes a question, or approves a colleague's answer.")
     operations = ("accept_assignment", "approve_answer", "take_desk_item")
-    register(Verb(*accept, _("ACCEPT A7"), operations, (*mine, "approval", "desk"), words_max=0))
+    register(Verb(*accept, _("ACCEPT A7"), operations, (*mine, "approval", "desk", confirming.KIND), words_max=0))
     decline = ("NEE", "DECLINE"), verbs.decline, _("leaves a question to somebody else.")
-    register(Verb(*decline, _("DECLINE A7"), ("decline_assignment",), mine, words_max=0))
+    register(Verb(*decline, _("DECLINE A7"), ("decline_assignment",), (*mine, confirming.KIND), words_max=0))
     wrong = ("ANDERS", "WRONG"), verbs.not_mine, _("the question is about another topic.")
     register(Verb(*wrong, _("WRONG A7"), ("decline_assignment",), mine, needs_code=True, words_max=0))
     back = ("TERUG", "BACK"), verbs.back, _("hands back what you took.")

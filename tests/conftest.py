@@ -25,8 +25,7 @@ from twilio.request_validator import RequestValidator
 
 from backend import clock, embedded
 from notifications import delivery, holding, inbound, planning
-from notifications.inbound import handling
-from notifications.management.commands import receive_mail
+from notifications.inbound import handling, smtp
 from notifications.models import ItemCode
 from people import lifecycle
 from people.models import AccessToken, Person, WorkingHours
@@ -119,7 +118,8 @@ def wires(django_test_environment: None) -> Iterator[None]:
     twilio, settings.SANDBOX_TWILIO_PORT = _listening(lambda port: Server("127.0.0.1", port))
     firebase, settings.SANDBOX_FCM_PORT = _listening(lambda port: fcm.Server("127.0.0.1", port))
     catcher, settings.SANDBOX_SMTP_PORT = _listening(lambda port: _started(mailbox.controller("127.0.0.1", port)))
-    mail_in, settings.MAIL_IN_PORT = _listening(lambda port: _started(receive_mail.controller("127.0.0.1", port)))
+    settings.MAIL_IN_PER_MINUTE, settings.MAIL_IN_CONNECTIONS = 100_000, 40  # all tests are one peer
+    mail_in, settings.MAIL_IN_PORT = _listening(lambda port: _started(smtp.controller("127.0.0.1", port)))
     settings.TWILIO_BASE_URL = f"http://127.0.0.1:{settings.SANDBOX_TWILIO_PORT}"
     settings.FCM_BASE_URL = f"http://127.0.0.1:{settings.SANDBOX_FCM_PORT}"
     settings.EMAIL_PORT = settings.SANDBOX_SMTP_PORT

@@ -1,5 +1,7 @@
 """Mail through Django: any SMTP server, or any provider Anymail knows. HTML and text, one button, a reply address."""
 
+import json
+import re
 import smtplib
 from email.utils import formataddr
 from typing import Any
@@ -9,9 +11,16 @@ from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 from django.template.loader import render_to_string
 from django.utils import translation
+from django.utils.html import linebreaks
+from django.utils.safestring import SafeString, mark_safe
+from django.utils.text import Truncator
 
 from notifications.channels import TryLater, Undeliverable, Unknown
 from notifications.models import Delivery
+
+PREHEADER_CHARACTERS = 110  # what a list of mails shows behind the subject: the news, and not how to reply
+STATUS = re.compile(r"\b[245]\.\d{1,3}\.\d{1,3}\b")
+DEAD = re.compile(r"^5\.(1\.(0|1|2|3|6|10)|2\.1|4\.4)$")
 
 
 def message_id(delivery: Delivery) -> str:
@@ -31,6 +40,8 @@ def send(delivery: Delivery) -> str:
         mail.send()
     except (smtplib.SMTPRecipientsRefused, AnymailRecipientsRefused, AnymailInvalidAddress) as error:
         raise _refused(error) from error
+    except (smtplib.SMTPAuthenticationError, smtplib.SMTPHeloError, smtplib.SMTPSenderRefused) as error:
+        raise TryLater(f"smtp {error.smtp_code}") from error  # ours to mend, and no fault of this mail
     except smtplib.SMTPResponseException as error:
         trouble = f"smtp {error.smtp_code}"
         raise (TryLater(trouble) if error.smtp_code < 500 else Undeliverable(trouble)) from error
@@ -44,10 +55,22 @@ def send(delivery: Delivery) -> str:
 
 
 def _refused(error: Exception) -> Exception:
-    codes = [code for code, _ in getattr(error, "recipients", {}).values()] if hasattr(error, "recipients") else []
-    if codes and all(code < 500 for code in codes):
-        return TryLater(f"smtp {codes[0]}")
-    return Undeliverable("recipient refused", address_is_dead=True)
+    answers = list(error.recipients.values()) if isinstance(error, smtplib.SMTPRecipientsRefused) else []
+    if answers and all(code < 500 for code, _words in answers):
+        return TryLater(f"smtp {answers[0][0]}")
+    said = " ".join(f"{code} {bytes(words).decode('latin-1')}" for code, words in answers)
+    dead = address_is_dead(said)
+    return Undeliverable(f"recipient refused {said}".strip(), address_is_dead=dead is None or dead)
+
+
+def address_is_dead(said: str) -> bool | None:
+    """Whether a mail server's words mean that nothing else will reach the address either; None: they do not say.
+
+    RFC 3463: the mailbox does not exist, is switched off, or moved. A full one, or one that dislikes this mail, may take
+    the next.
+    """
+    status = STATUS.search(said)
+    return bool(DEAD.match(status[0])) if status else None
 
 
 def _api_trouble(error: Any) -> Exception:
@@ -57,16 +80,34 @@ def _api_trouble(error: Any) -> Exception:
     return Undeliverable(f"provider {status}") if 400 <= status < 500 else Unknown(f"provider {status}")
 
 
+def text_of(delivery: Delivery) -> str:
+    """The words that a reply may quote."""
+    return f"{delivery.subject}\n{compose(delivery).body}"
+
+
+def _unbroken(html: str) -> SafeString:
+    """With `--- intern` on one line: whoever reads it broken would write it so."""
+    return mark_safe(html.replace("--- intern", '<span style="white-space:nowrap">--- intern</span>'))  # noqa: S308
+
+
 def compose(delivery: Delivery) -> EmailMultiAlternatives:
     """The mail as it leaves: the same words as text and as HTML, in the reader's language."""
     with translation.override(delivery.language):
-        words = {"delivery": delivery, "sender": settings.MAIL_FROM_NAME, "can_reply": bool(delivery.reply_key)}
+        words = {
+            "delivery": delivery,
+            "sender": settings.MAIL_FROM_NAME,
+            "can_reply": bool(delivery.reply_key),
+            "body": _unbroken(linebreaks(delivery.body, autoescape=True)),
+            "preheader": Truncator(" ".join(delivery.body.split())).chars(PREHEADER_CHARACTERS),
+        }
         text = render_to_string("notifications/mail.txt", words)
         html = render_to_string("notifications/mail.html", words)
     headers = {
         "Message-ID": message_id(delivery),
         "Auto-Submitted": "auto-generated",  # RFC 3834: so that no auto-reply answers
     }
+    if "amazon_ses" in settings.MAIL_WEBHOOKS:
+        headers["X-Metadata"] = json.dumps({"delivery": str(delivery.pk)})  # said back, also of mail by Amazon's SMTP
     if delivery.in_reply_to:
         headers |= {"In-Reply-To": delivery.in_reply_to, "References": delivery.in_reply_to}
     reply_to = [formataddr((settings.MAIL_FROM_NAME, reply_address(delivery.reply_key)))] if delivery.reply_key else []
@@ -74,4 +115,5 @@ def compose(delivery: Delivery) -> EmailMultiAlternatives:
         subject=" ".join(delivery.subject.split()), body=text, to=[delivery.to], reply_to=reply_to, headers=headers
     )
     mail.attach_alternative(html, "text/html")
+    mail.metadata = {"delivery": str(delivery.pk)}  # type: ignore[attr-defined]  # Anymail's providers say it back
     return mail

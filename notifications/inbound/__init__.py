@@ -11,20 +11,32 @@ from django.db.models import F, Q
 
 from backend import clock
 from backend.ring import ring
-from notifications.models import InboundMessage
+from notifications.models import InboundMessage, WebhookCall
 
 log = logging.getLogger(__name__)
 
 ATTEMPTS_MAX = 5
 RETRY_FIRST = timedelta(seconds=20)  # also the time one attempt has before another worker may look
 RAW_KEPT = timedelta(days=90)
+CALLS_KEPT = timedelta(days=2)  # longer than a call may be old
 HELD_KEPT = timedelta(hours=24)
+NOT_CONFIRMED = "not_confirmed"  # `reason` of a mail to a reply address that came from elsewhere
 State = InboundMessage.State
 
 
-def store(channel: str, provider_id: str, *, sender: str, recipient: str, raw: bytes, reply_key: str = "") -> UUID | None:
+def store(
+    channel: str,
+    provider_id: str,
+    *,
+    sender: str,
+    recipient: str,
+    raw: bytes,
+    reply_key: str = "",
+    received_at: datetime | None = None,
+) -> UUID | None:
     """Keep a message under its provider's id and ring; None when it is here already. Commits by itself.
 
+    It was received now, or when the provider says that it took it (`received_at`); nothing in the message moves that.
     Call it outside a transaction: a business rule that fails later must not take the message with it.
     """
     at = clock.now()
@@ -35,7 +47,7 @@ def store(channel: str, provider_id: str, *, sender: str, recipient: str, raw: b
         recipient=recipient[:254],
         reply_key=reply_key,
         raw=raw,
-        received_at=at,
+        received_at=received_at or at,
         due_at=at,
     )
     with transaction.atomic(durable=not connection.in_atomic_block):
@@ -74,13 +86,15 @@ def waiting_before(at: datetime, *, senders: Iterable[str], reply_keys: Iterable
 
 
 def last_held(person: Any) -> InboundMessage | None:
-    """The message whose text waits for this person's word."""
+    """The message whose text waits for this person's word, a number or OK."""
     rows = InboundMessage.objects.filter(person=person, state=State.HELD, received_at__gte=clock.now() - HELD_KEPT)
+    rows = rows.exclude(reason=NOT_CONFIRMED)  # that one has its own question and its own code
     return rows.order_by("-received_at").first()
 
 
 def purge() -> int:
     """Raw messages are kept 90 days. Returns how many were wiped."""
     now = clock.now()
+    WebhookCall.objects.filter(seen_at__lt=clock.real() - CALLS_KEPT).delete()
     old = InboundMessage.objects.filter(received_at__lt=now - RAW_KEPT).exclude(raw=b"")
     return old.update(raw=b"", text="")

@@ -20,6 +20,7 @@ from notifications.models import Channel, Delivery, InboundMessage
 log = logging.getLogger(__name__)
 
 State = InboundMessage.State
+ANSWERED = frozenset({State.HANDLED, State.REFUSED})  # to these a mail in return can be replied
 STRANGER_SILENCE = timedelta(hours=24)  # a stranger hears one sentence a day: no loops, no bill
 
 
@@ -56,7 +57,7 @@ def _settle(message: InboundMessage, outcome: Outcome) -> None:
     message.settle(
         outcome.state,
         reason=outcome.reason,
-        person_id=outcome.person.pk if outcome.person else None,
+        person_id=getattr(outcome.held_for or outcome.person, "pk", None),
         text=outcome.text,
         at=clock.now(),
     )
@@ -80,7 +81,7 @@ def _reply(message: InboundMessage, outcome: Outcome) -> None:
         outcome.reply,
         person=outcome.person,
         key=f"inbound:{message.pk}:{outcome.state}",
-        reply_key=outcome.reply_key or message.reply_key,
+        reply_key=outcome.reply_key or (message.reply_key if outcome.state in ANSWERED else ""),
     )
 
 
@@ -93,7 +94,7 @@ def reply(message: InboundMessage, text: str, *, person: Any, key: str, reply_ke
             "body": text,
             "subject": mail.reply_subject(message, language),
             "in_reply_to": mail.message_id(message),
-            "reply_key": (reply_key or message.reply_key) if person else "",
+            "reply_key": reply_key if person else "",
         }
     outbox.enqueue(
         key=key,

@@ -1,84 +1,78 @@
 """A mail, read: whose it is, which item or address it is meant for, and what its writer wrote."""
 
-import email
 import hashlib
 import re
-from email import policy
 from email.message import EmailMessage
-from email.utils import getaddresses
+from typing import TypedDict
 
-import html2text
 from django.conf import settings
 from django.db import transaction
 from django.utils import translation
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from mailparser_reply import EmailReplyParser
 
 from backend.errors import Refusal
-from notifications import addresses, conversation, item_codes, reading, reply_targets
+from notifications import addresses, conversation, delivery, item_codes, reading, reply_targets
+from notifications.channels import email as email_channel
+from notifications.inbound import confirming, machines, mime, quotes
 from notifications.inbound.outcome import Outcome, State, handled
-from notifications.models import Channel, InboundMessage
+from notifications.models import Address, Channel, Delivery, InboundMessage, ItemCode
 from notifications.reply_targets import Mail
 
 REPLY_KEY = re.compile(r"^[0-9a-f]{32}$")
-ABOVE_THIS_LINE = re.compile(
-    r"^[>\s]*(Write your reply above this line|Schrijf je antwoord boven deze regel) ---\s*$", re.MULTILINE
-)
-# "Op di 24 nov om 12:00 schreef …:" stands above our line; programs wrap it over up to three lines.
-ATTRIBUTION = re.compile(r"^[>\s]*(?:Op|On)\b(?:[^\n]*\n){0,2}[^\n]*\b(?:schreef|wrote)\b[^\n]*:?\s*\Z", re.MULTILINE)
 STRANGER = gettext_lazy(
     "We do not know this address. Are you a colleague? Write from your work address, or ask HR to add it."
 )
 COMMAND_ADDRESSES = frozenset({"doe", "do"})  # here mail says what SMS says: the same verbs
-BULK = frozenset({"bulk", "list", "junk", "auto_reply"})
-ROBOTS = re.compile(r"^(mailer-daemon|postmaster|no-?reply|bounces?)([+-].*)?@", re.IGNORECASE)
+TEXT_CHARACTERS_MAX = 100_000
+QUOTED_MAILS = 5  # so many of ours about one item may stand quoted below a reply
+ID_CHARACTERS_MAX = 250
 
 
-def parse(raw: bytes) -> EmailMessage:
-    return email.message_from_bytes(raw, policy=policy.default)
+class Identity(TypedDict):
+    """What a mail is stored under."""
+
+    provider_id: str
+    sender: str
+    recipient: str
+    reply_key: str
 
 
-def _storable(text: str) -> str:
-    """Without what PostgreSQL cannot keep: NUL, and the lone surrogates that stand for bytes of no charset."""
-    return text.encode("utf-8", "replace").decode().replace("\x00", "")
-
-
-def _header(parsed: EmailMessage, name: str) -> str:
-    """A header as text; a broken one is an empty one."""
-    try:
-        return _storable(str(parsed.get(name, "") or ""))
-    except Exception:  # noqa: BLE001 — the standard library raises many kinds on rubbish
-        return ""
-
-
-def identify(raw: bytes, envelope_to: list[str]) -> dict[str, str]:
-    """What is needed to store a mail: provider_id, sender, recipient, reply_key. Works on rubbish too."""
-    parsed = parse(raw)
+def identify(raw: bytes, envelope_to: list[str]) -> Identity:
+    """What is needed to store a mail. Never raises, and reads the headers alone."""
+    parsed = mime.headers(raw)
     ours = [to.lower() for to in envelope_to if to.lower().endswith("@" + settings.MAIL_DOMAIN)] or envelope_to
     recipient = next((to for to in ours if REPLY_KEY.match(to.split("@")[0])), ours[0] if ours else "")
     local = recipient.split("@")[0].lower()
     return {
-        "provider_id": _header(parsed, "Message-ID").strip() or fingerprint(raw),
-        "sender": _sender(parsed),
+        "provider_id": _provider_id(parsed, raw),
+        "sender": mime.from_address(parsed),
         "recipient": recipient,
         "reply_key": local if REPLY_KEY.match(local) else "",
     }
 
 
-def fingerprint(raw: bytes) -> str:
-    """An id for a mail that has none: the same bytes are the same mail."""
-    return "sha256:" + hashlib.sha256(raw).hexdigest()
+def _provider_id(parsed: EmailMessage, raw: bytes) -> str:
+    """The Message-ID; a mail without one, or with an endless one, gets one that its second copy gets too."""
+    given = "".join(mime.header(parsed, "Message-ID").split())
+    if not given:
+        return "sha256:" + _fingerprint(raw)
+    return given if len(given) <= ID_CHARACTERS_MAX else "sha256:" + hashlib.sha256(given.encode()).hexdigest()
 
 
-def _sender(parsed: EmailMessage) -> str:
-    """The one From address, lower case; empty when there is none or more than one (a forger's trick)."""
+def _fingerprint(raw: bytes) -> str:
+    """Of what a mail says, not of its bytes: a provider's webhook writes them anew, with other boundaries, at each try."""
+    digest = hashlib.sha256()
     try:
-        found = getaddresses([str(value) for value in parsed.get_all("From", [])])
-    except Exception:  # noqa: BLE001
-        return ""
-    values = [_storable(value).lower() for _name, value in found if "@" in value]
-    return values[0] if len(values) == 1 else ""
+        parsed = mime.parse(raw)
+        for name in ("From", "To", "Date", "Subject"):
+            digest.update(mime.header(parsed, name).encode() + b"\n")
+        for part in parsed.walk():
+            payload = part.get_payload(decode=True)
+            digest.update(payload.strip() if isinstance(payload, bytes) else b"|")
+    except Exception:  # noqa: BLE001 — of rubbish the bytes
+        return hashlib.sha256(raw).hexdigest()
+    return digest.hexdigest()
 
 
 def message_id(message: InboundMessage) -> str:
@@ -87,83 +81,66 @@ def message_id(message: InboundMessage) -> str:
 
 def reply_subject(message: InboundMessage, language: str) -> str:
     with translation.override(language):
-        subject = " ".join(_header(parse(bytes(message.raw)), "Subject").split()) or _("Your message")
+        subject = mime.header(mime.headers(bytes(message.raw)), "Subject") or _("Your message")
     return subject[:180] if subject.lower().startswith("re:") else f"Re: {subject[:180]}"
-
-
-def is_automatic(parsed: EmailMessage) -> bool:
-    """Written by a machine (RFC 3834). X-Auto-Response-Suppress does not count: Outlook adds it to people's own mail."""
-    submitted = _header(parsed, "Auto-Submitted").split(";")[0].strip().lower()
-    return (
-        submitted not in {"", "no"}
-        or _header(parsed, "Return-Path").strip() == "<>"
-        or _header(parsed, "Precedence").strip().lower() in BULK
-        or bool(parsed.get("List-Id"))
-        or parsed.get_content_type() == "multipart/report"
-        or bool(ROBOTS.match(_sender(parsed)))
-        or _sender(parsed).endswith("@" + settings.MAIL_DOMAIN)
-    )
-
-
-def written_text(parsed: EmailMessage) -> str:
-    """What the person wrote: without what they quoted and without their signature."""
-    text = _storable(_plain_body(parsed)).replace("\r\n", "\n")
-    own, *quoted = ABOVE_THIS_LINE.split(text, maxsplit=1)
-    return _without_quotes(ATTRIBUTION.sub("", own) if quoted else own).strip()
-
-
-def _without_quotes(text: str) -> str:
-    """Cut quotes and signature; our own `--- intern` line must survive, so it is kept out of the parser's sight."""
-    parts = re.split(r"(?m)^(---\s*intern\s*)$", text, maxsplit=1)
-    stripped = [EmailReplyParser(languages=["nl", "en"]).parse_reply(part) or "" for part in parts[::2]]
-    return f"\n{parts[1]}\n".join(stripped) if len(parts) > 1 else stripped[0]
-
-
-def _plain_body(parsed: EmailMessage) -> str:
-    part = parsed.get_body(preferencelist=("plain", "html"))
-    if part is None:
-        return ""
-    try:
-        content = part.get_content()
-    except (LookupError, UnicodeError):  # a charset nobody knows
-        content = (part.get_payload(decode=True) or b"").decode("utf-8", "replace")  # type: ignore[union-attr]
-    if part.get_content_type() == "text/html":
-        reader = html2text.HTML2Text(bodywidth=0)
-        reader.ignore_links = reader.ignore_images = reader.ignore_emphasis = True
-        content = reader.handle(content)
-    return str(content)
 
 
 def handle(message: InboundMessage) -> Outcome:
     """Decide and act. Runs in the transaction that also stores the outcome."""
-    parsed = parse(bytes(message.raw))
-    if is_automatic(parsed):
+    parsed = mime.parse(bytes(message.raw))
+    bounce = machines.bounce(parsed)
+    if bounce:
+        delivery.note_bounce(bounce.delivery_id, f"bounced {bounce.status}", address_is_dead=bounce.address_is_dead)
+        return Outcome(State.HANDLED, reason="bounce")
+    if machines.is_automatic(parsed):
         return Outcome(State.REFUSED, reason="automatic")  # no answer: that is how loops begin
     if not message.sender:
         return Outcome(State.QUARANTINED, reason="no_single_sender")
+    item = item_codes.by_reply_key(message.reply_key) if message.reply_key else None
+    text, message.attachments = _read(parsed, item)
     address = addresses.owner(Channel.EMAIL, message.sender)
-    text = written_text(parsed)
     if _local(message) in COMMAND_ADDRESSES:
-        said = command_of(text, " ".join(_header(parsed, "Subject").split()))
+        said = command_of(text, mime.header(parsed, "Subject"))
         return conversation.handle(message, said, STRANGER, reply_key=_local(message))
-    if address is None or not address.person.is_active:
-        with translation.override(settings.LANGUAGE_CODE):
+    writer = address.person if address and address.person.is_active else None
+    with translation.override(writer.language if writer else settings.LANGUAGE_CODE):
+        if message.reply_key and (item is None or writer != item.person):
+            return _not_theirs(message, item, writer, text)
+        if writer is None:
             return Outcome(State.QUARANTINED, str(STRANGER), "unknown_sender", text=text)
-    person = address.person
-    with translation.override(person.language):
-        mail = Mail(
-            person=person,
-            text=text,
-            subject=" ".join(_header(parsed, "Subject").split()),
-            received_at=message.received_at,
-            message_key=f"email:{message.provider_id}",
-            message_id=message_id(message),
-        )
         try:
             with transaction.atomic():
-                return _deliver(message, mail)
+                return _deliver(message, mail_of(message, writer, text, parsed), item)
         except Refusal as refusal:
-            return Outcome(State.REFUSED, refusal.message, refusal.code, person, text)
+            return Outcome(State.REFUSED, refusal.message, refusal.code, writer, text)
+
+
+def _read(parsed: EmailMessage, item: ItemCode | None) -> tuple[str, list[str]]:
+    """(what its writer wrote, the names of what is attached)"""
+    found = mime.content(parsed)
+    is_forward = item is None and quotes.is_forward(mime.header(parsed, "Subject"))
+    text = quotes.own_words(found.lines, sent=_sent(item, parsed) if item else "", keep_forwarded=is_forward)
+    return text[:TEXT_CHARACTERS_MAX], found.attachments
+
+
+def _sent(item: ItemCode, parsed: EmailMessage) -> str:
+    """What we wrote to this person about the item: some programs quote it without a mark."""
+    named = machines.our_ids(mime.header(parsed, "In-Reply-To") + mime.header(parsed, "References"))[-QUOTED_MAILS:]
+    to = Address.objects.filter(person=item.person_id, channel=Channel.EMAIL).values("value")
+    ours = Delivery.objects.filter(channel=Channel.EMAIL, reply_key=item.reply_key)
+    newest = ours.filter(to__in=to).order_by("-created_at")[:QUOTED_MAILS]
+    return "\n".join(email_channel.text_of(one) for one in [*ours.filter(pk__in=named), *newest])
+
+
+def mail_of(message: InboundMessage, person: object, text: str, parsed: EmailMessage) -> Mail:
+    return Mail(
+        person=person,
+        text=text,
+        subject=mime.header(parsed, "Subject"),
+        received_at=message.received_at,
+        message_key=f"email:{message.provider_id}",
+        message_id=message_id(message),
+    )
 
 
 def _local(message: InboundMessage) -> str:
@@ -185,15 +162,25 @@ def command_of(text: str, subject: str) -> str:
     return text if more and takes_text and not conversation.is_word_alone(first) else first.strip()
 
 
-def _deliver(message: InboundMessage, mail: Mail) -> Outcome:
-    if message.reply_key:
-        return _to_item(message, mail)
+def _not_theirs(message: InboundMessage, item: ItemCode | None, writer: object, text: str) -> Outcome:
+    """A reply key in other hands. Its owner is asked; whoever wrote hears the same whether the key exists or not."""
+    reply = str(STRANGER)
+    if writer is not None:
+        reply = _("This reply address is not yours or does not exist. Only its owner can let your message count.")
+    if item is not None and confirming.ask(message, item):
+        return Outcome(State.HELD, reply, confirming.REASON, writer, text, held_for=item.person)
+    return Outcome(State.QUARANTINED, reply, "not_their_reply_key", writer, text)
+
+
+def _deliver(message: InboundMessage, mail: Mail, item: ItemCode | None) -> Outcome:
+    if item is not None:
+        return handled(mail.person, _to_item(item, mail) + _left_out(message), mail.text)
     local = _local(message)
     for handler in reply_targets.ADDRESS_HANDLERS:
         answered = handler(local, mail)
         if answered is not None:
             reply, reply_key = answered
-            return handled(mail.person, reply, mail.text, reply_key=reply_key)
+            return handled(mail.person, reply + _left_out(message), mail.text, reply_key=reply_key)
     unknown = _("Nobody reads %(address)s. To ask a question, write to %(ask)s.") % {
         "address": message.recipient,
         "ask": f"vraag@{settings.MAIL_DOMAIN}",
@@ -201,12 +188,16 @@ def _deliver(message: InboundMessage, mail: Mail) -> Outcome:
     return Outcome(State.REFUSED, unknown, "unknown_address", mail.person, mail.text)
 
 
-def _to_item(message: InboundMessage, mail: Mail) -> Outcome:
-    item = item_codes.by_reply_key(message.reply_key)
-    if item is None or item.person_id != mail.person.pk:
-        # Somebody else's key, or one we never gave out: nothing is told apart and nothing disclosed.
-        reply = _("This reply address is not yours or does not exist. Nothing was done with your message.")
-        return Outcome(State.QUARANTINED, reply, "not_their_reply_key", mail.person, mail.text)
+def _to_item(item: ItemCode, mail: Mail) -> str:
     if not mail.text:
-        return handled(mail.person, _("Your message was empty: please write your text above the quoted mail."))
-    return handled(mail.person, reply_targets.ITEM_HANDLERS[item.kind](item, mail), mail.text)
+        return _("Your message was empty: please write your text above the quoted mail.")
+    return reply_targets.ITEM_HANDLERS[item.kind](item, mail)
+
+
+def _left_out(message: InboundMessage) -> str:
+    """What is attached is kept with the mail and goes no further: nobody has looked at it yet."""
+    if not message.attachments:
+        return ""
+    return "\n\n" + _("Attachments are not passed on: %(names)s. Please write what matters as text.") % {
+        "names": ", ".join(message.attachments)[:300]
+    }

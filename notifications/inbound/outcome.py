@@ -19,6 +19,7 @@ class Outcome:
     text: str = ""
     is_counted: bool = False  # a stranger's try, limited by their number: each is answered
     reply_key: str = ""  # what a mail in return is about; without one: the same item as the message
+    held_for: Any = None  # whose word it waits for, when that is not its sender
 
 
 def handled(person: Any, reply: str, text: str = "", *, reply_key: str = "") -> Outcome:

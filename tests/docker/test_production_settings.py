@@ -107,3 +107,21 @@ def test_without_an_account_nothing_is_pushed(tmp_path: Path) -> None:
     code = "from django.conf import settings; print(settings.PUSH, repr(settings.FCM_BASE_URL))"
     done = manage(tmp_path, {**example(), **FILLED, **SERVERS}, "shell", "--no-imports", "-c", code)
     assert done.stdout.split() == ["False", "''"], done.stderr
+
+
+@pytest.mark.parametrize(
+    ("named", "given"),
+    [
+        ("ANYMAIL_WEBHOOK_SECRET", {"MAIL_WEBHOOKS": "postmark"}),
+        ("ANYMAIL_WEBHOOK_SECRET", {"MAIL_WEBHOOKS": "postmark", "ANYMAIL_WEBHOOK_SECRET": "user:short"}),
+        ("ANYMAIL_WEBHOOK_SECRET", {"EMAIL_URL": "anymail+postmark://"}),
+        ("ANYMAIL_SETTINGS", {"MAIL_WEBHOOKS": "mailgun", "ANYMAIL_WEBHOOK_SECRET": "user:0123456789abcdef"}),
+        ("MAIL_IN_TLS_CERT", {"MAIL_IN_TLS_REQUIRED": "true"}),
+        ("MAIL_IN_TLS_CERT", {"MAIL_IN_TLS_CERT": "/nowhere/cert.pem"}),
+    ],
+    ids=str,
+)
+def test_mail_that_could_be_forged_or_read_stops_the_start(named: str, given: dict[str, str], tmp_path: Path) -> None:
+    done = manage(tmp_path, {**example(), **FILLED, **SERVERS, **given}, "check")
+    assert done.returncode != 0
+    assert named in done.stderr.strip().splitlines()[-1]
