@@ -8,6 +8,7 @@ from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 
 from backend.api import api
+from notifications import unsubscribe
 from notifications import views as notification_views
 from questions import views as question_views
 from rewards import report_page, till_page
@@ -32,6 +33,7 @@ urlpatterns = [
     re_path(r"^g/(?P<secret>[\w-]{16,32})/calendar\.ics$", reward_views.calendar, name="gift_calendar"),
     path("till/", till_page.till_page, name="till_page"),
     path("a/<str:token>", question_views.answer_page, name="answer_page"),
+    path("u/<str:signed>", unsubscribe.page, name="unsubscribe"),
     path("webhooks/twilio/sms", notification_views.twilio_sms),
     path("webhooks/twilio/status/<uuid:delivery_id>", notification_views.twilio_status),
     path("webhooks/anymail/", include("anymail.urls")),

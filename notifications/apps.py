@@ -5,4 +5,9 @@ class NotificationsConfig(AppConfig):
     name = "notifications"
 
     def ready(self) -> None:
-        from notifications import views  # noqa: F401 — connects Anymail's inbound signal
+        from notifications import (
+            silent,
+            views,  # noqa: F401 — connects Anymail's inbound signal
+        )
+
+        silent.fill_registry()

@@ -9,7 +9,7 @@ not the product's clock.
 import logging
 import random
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -19,12 +19,12 @@ from django.db.models import F, Q
 from django.db.models.functions import Coalesce
 
 from backend import clock
-from notifications import addresses, planning
+from notifications import addresses, budget, bundles, planning, stops
 from notifications.channels import TryLater, Undeliverable, Unknown
 from notifications.channels import email as email_channel
 from notifications.channels import push as push_channel
 from notifications.channels import sms as sms_channel
-from notifications.models import Channel, Delivery, Notification
+from notifications.models import Channel, Delivery, Notification, StopRecord
 
 log = logging.getLogger(__name__)
 
@@ -77,13 +77,14 @@ def claim(limit: int) -> list[Delivery]:
     with connection.cursor() as cursor:
         cursor.execute(
             "WITH mine AS (SELECT id FROM notifications_delivery WHERE state = 'due' AND due_at <= %s"
-            " ORDER BY due_at LIMIT %s FOR UPDATE SKIP LOCKED)"
+            " AND held_until IS NULL ORDER BY due_at LIMIT %s FOR UPDATE SKIP LOCKED)"
             " UPDATE notifications_delivery d SET state = 'leased', lease_until = %s, attempts = attempts + 1,"
             " attempted_at = %s FROM mine WHERE d.id = mine.id RETURNING d.id",
             [at, limit, lease_until, at],
         )
         ids = [row[0] for row in cursor.fetchall()]
-    return list(Delivery.objects.filter(pk__in=ids).select_related("person", "notification").order_by("due_at"))
+    rows = Delivery.objects.filter(pk__in=ids).select_related("person__preference", "notification")
+    return list(rows.order_by("due_at"))
 
 
 def _attempt(delivery: Delivery) -> None:
@@ -95,8 +96,26 @@ def _attempt(delivery: Delivery) -> None:
         finish(delivery, State.CANCELLED)
     elif not _may_send(delivery):
         finish(delivery, State.SUPPRESSED, error="stopped")
+    elif until := planning.must_wait(delivery):
+        _hold(delivery, until)
+    elif delivery.is_bundle and not bundles.fill(delivery):
+        finish(delivery, State.CANCELLED)
+    elif not budget.charge(delivery):
+        finish(delivery, State.SUPPRESSED, error="budget")
     else:
         _send(delivery)
+
+
+def _hold(delivery: Delivery, until: datetime) -> None:
+    """Quiet hours began while it waited: not tried at all, and looked at again when they end."""
+    late = max(until - clock.now(), timedelta(0))
+    _held(delivery).update(
+        state=State.DUE,
+        held_until=until,
+        lease_until=None,
+        attempts=F("attempts") - 1,
+        expires_at=F("expires_at") + late,
+    )
 
 
 def _may_send(delivery: Delivery) -> bool:
@@ -113,7 +132,7 @@ def _send(delivery: Delivery) -> None:
         _try_later(delivery, str(trouble), wait_seconds=trouble.wait_seconds)
     except Undeliverable as trouble:
         if trouble.address_is_dead:
-            addresses.stop(delivery.channel, delivery.to)
+            stops.stop(delivery.channel, delivery.to, word=str(trouble), source=StopRecord.Source.PROVIDER)
         finish(delivery, State.FAILED, error=str(trouble))
     except Unknown as trouble:
         _mark_unknown(delivery, str(trouble))
@@ -195,7 +214,7 @@ def note_status(delivery_id: UUID, provider_id: str, status: str, error: str = "
         delivery = Delivery.objects.get(pk=delivery_id)
         _wipe_secret(delivery)
         if status == "delivered":
-            planning.arrived(delivery.notification_id)
+            planning.delivered(delivery)
         else:
             planning.after_failure(delivery)
     return bool(moved)

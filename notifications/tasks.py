@@ -5,7 +5,7 @@ from uuid import UUID
 from celery import shared_task
 
 from backend import idempotency
-from notifications import delivery, devices, inbound, planning
+from notifications import budget, delivery, devices, inbound, planning
 from notifications.inbound import handling
 
 INBOUND_BATCH = 100
@@ -41,4 +41,10 @@ def follow_plans() -> None:
 def purge() -> None:
     inbound.purge()
     devices.purge()
+    budget.purge()
     idempotency.purge()
+
+
+@shared_task
+def tell_operator(reason: str) -> None:
+    budget.tell_operator(reason)

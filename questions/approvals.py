@@ -80,7 +80,6 @@ def _tell_approvers(question: Question, draft: Answer) -> None:
             subject_key=question.subject_key,
             item=approval_item(draft),
             reply_key=code.reply_key,
-            urgent=True,
             **words.approval(question, draft, person, code.code),
         )
 
@@ -155,7 +154,6 @@ def _back_to_author(question: Question, draft: Answer, remark: str) -> None:
         event="answer_needs_work",
         subject_key=question.subject_key,
         reply_key=code.reply_key if code else "",
-        urgent=True,
         **words.needs_work(question, draft, remark, draft.author, code.code if code else ""),
     )
     if not draft.corrects_id:

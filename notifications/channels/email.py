@@ -10,6 +10,7 @@ from django.core.mail import EmailMultiAlternatives
 from django.template.loader import render_to_string
 from django.utils import translation
 
+from notifications import unsubscribe
 from notifications.channels import TryLater, Undeliverable, Unknown
 from notifications.models import Delivery
 
@@ -66,6 +67,7 @@ def compose(delivery: Delivery) -> EmailMultiAlternatives:
     headers = {
         "Message-ID": message_id(delivery),
         "Auto-Submitted": "auto-generated",  # RFC 3834: so that no auto-reply answers
+        **unsubscribe.headers(delivery),
     }
     if delivery.in_reply_to:
         headers |= {"In-Reply-To": delivery.in_reply_to, "References": delivery.in_reply_to}

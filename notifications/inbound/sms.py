@@ -14,10 +14,10 @@ from django.utils.translation import gettext as _
 
 from backend import clock
 from backend.errors import Refusal
-from notifications import addresses, item_codes, verbs
+from notifications import addresses, item_codes, stops, verbs
 from notifications.inbound import last_held
 from notifications.inbound.outcome import Outcome, State, handled
-from notifications.models import Channel, InboundMessage, ItemCode
+from notifications.models import Channel, InboundMessage, ItemCode, StopRecord
 from notifications.verbs import Command, Verb
 
 HELP_WORDS = frozenset({"HULP", "HELP", "INFO"})
@@ -68,10 +68,10 @@ def _carrier_word(message: InboundMessage, text: str) -> Outcome | None:
     """STOP and START are honoured here too: a provider may swallow them, forward them, or both."""
     word = text.upper()
     if word in addresses.STOP_WORDS:
-        addresses.stop(Channel.SMS, message.sender)
+        stops.stop(Channel.SMS, message.sender, word=word, source=StopRecord.Source.WEBHOOK)
         return Outcome(State.HANDLED, reason="stop", text=text)
     if word in addresses.START_WORDS:
-        addresses.start(Channel.SMS, message.sender)
+        stops.start(Channel.SMS, message.sender, word=word)
         return Outcome(State.HANDLED, reason="start", text=text)
     return None
 
