@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from backend import clock
 from notifications.admin import Trouble
-from notifications.models import ChannelTrouble, Delivery, Device, InboundMessage, Notification
+from notifications.models import ChannelTrouble, Delivery, Device, InboundMessage, Notification, SmsSpending, StopRecord
 from people.models import Person
 from questions import reports
 from questions.admin import standing
@@ -47,6 +47,9 @@ MENU = (
     (DiscountRule, _("Discount rules"), "percent", ""),
     (BadgeRule, _("Badges"), "military_tech", ""),
     (Notification, _("Nobody reached"), "notifications_off", "?state__exact=exhausted"),
+    (Person, _("Out of reach"), "phone_disabled", "?reach=none"),
+    (StopRecord, _("STOP and START"), "block", ""),
+    (SmsSpending, _("SMS spending"), "payments", "?whose=total"),
     (Delivery, _("Deliveries"), "outgoing_mail", ""),
     (ChannelTrouble, _("Trouble with a provider"), "warning", ""),
     (Device, _("Phones with the app"), "phone_iphone", ""),

@@ -101,13 +101,12 @@ def _ready(person_id: Any, channel: str) -> list[Delivery]:
     told = Notification.objects.filter(pk__in=due.values("notification")).order_by("pk")
     list(told.select_for_update(no_key=True).values_list("pk", flat=True))
     rows = due.select_for_update(of=("self",)).select_related("person").order_by("created_at", "pk")
-    first, *others = list(rows[:MEMBERS_MAX]) or [None]
-    if first is None:
-        return []
-    chosen, characters = [first], len(first.body)
-    for row in others:
+    chosen: list[Delivery] = []
+    characters = 0
+    for row in rows[:MEMBERS_MAX]:
         characters += len(row.body) + 1
-        if row.to != first.to or (channel == Channel.SMS and characters > SMS_CHARACTERS):
+        is_full = channel == Channel.SMS and characters > SMS_CHARACTERS
+        if chosen and (is_full or row.to != chosen[0].to):
             break  # the rest makes the next message
         chosen.append(row)
     return chosen

@@ -19,7 +19,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Coalesce
 
 from backend import clock
-from notifications import addresses, budget, bundles, planning, stops
+from notifications import budget, bundles, planning, stops
 from notifications.channels import TryLater, Undeliverable, Unknown
 from notifications.channels import email as email_channel
 from notifications.channels import push as push_channel
@@ -119,10 +119,8 @@ def _hold(delivery: Delivery, until: datetime) -> None:
 
 
 def _may_send(delivery: Delivery) -> bool:
-    if delivery.channel == Channel.PUSH:
-        return True  # whether the phone is still there, the channel asks
-    known = addresses.owner(delivery.channel, delivery.to)
-    return known is None or known.stopped_at is None
+    """Whether a phone with the app is still there, the channel asks."""
+    return not stops.is_stopped(delivery.channel, delivery.to)
 
 
 def _send(delivery: Delivery) -> None:

@@ -52,10 +52,10 @@ EVENTS: dict[str, Event] = {
     # --- questions to me as an expert
     "question_offered": Event(_("A question for me"), mandatory=True, asks=True),
     "question_reminder": _urgent(_("A question of mine is nearly due"), asks=True),
-    "question_clarified": _urgent(_("The asker has explained"), asks=True),
+    "question_clarified": _urgent(_("The asker has explained")),
     "question_no_longer_needed": Event(_("A question of mine is no longer needed"), mandatory=True),
     "answer_wants_approval": _urgent(_("An answer waits for my approval"), asks=True),
-    "answer_needs_work": _urgent(_("My answer needs work"), asks=True),
+    "answer_needs_work": _urgent(_("My answer needs work")),
     "answer_helped": _news(_("My answer helped")),
     "answer_reused": _news(_("My answer was used again")),
     "answer_expired": Event(_("An answer of mine is out of date")),

@@ -1,6 +1,6 @@
 """What a person chose: quiet hours, silence for once, the order of channels, and what need not be told at all."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time
 from typing import Any
@@ -71,11 +71,11 @@ def wished(preference: Preference | None, event: str) -> list[str]:
 
 
 def is_off(preference: Preference | None, event: str) -> bool:
-    return bool(preference) and event in preference.events_off and not events.of(event).mandatory
+    return preference is not None and event in preference.events_off and not events.of(event).mandatory
 
 
 def mail_is_off(preference: Preference | None, event: str) -> bool:
-    return bool(preference) and event in preference.mails_off and not events.of(event).mandatory
+    return preference is not None and event in preference.mails_off and not events.of(event).mandatory
 
 
 # --- choosing ----------------------------------------------------------------------------------------------------------
@@ -115,13 +115,13 @@ def _optional(names: Iterable[str]) -> list[str]:
     return sorted(set(names))
 
 
-def _chains(chains: dict[str, list[str]]) -> dict[str, list[str]]:
+def _chains(chains: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
     for name, channels in chains.items():
         if name and name not in events.EVENTS:
             raise Invalid(_("There are no messages called %(event)s.") % {"event": name})
         if len(set(channels)) != len(channels) or not set(channels) <= set(Channel.values):
             raise Invalid(_("Name each channel once: push, sms, email."))
-    return {name: channels for name, channels in chains.items() if channels}
+    return {name: list(channels) for name, channels in chains.items() if channels}
 
 
 def set_quiet(person: Any, hours: Hours | None) -> Preference:
@@ -147,8 +147,8 @@ def update(
     quiet: str,
     hours: Hours | None,
     silent: bool | None,
-    channels: list[str] | None,
-    event_channels: dict[str, list[str]] | None,
+    channels: Sequence[str] | None,
+    event_channels: Mapping[str, Sequence[str]] | None,
     events_off: list[str] | None,
     mails_off: list[str] | None,
 ) -> None:

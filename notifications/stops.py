@@ -1,6 +1,5 @@
 """STOP and START: noted for good, honoured at once, and what was on its way there goes another way."""
 
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -25,13 +24,21 @@ def stop(channel: str, value: str, *, word: str, source: str) -> bool:
     """
     fresh = addresses.stop(channel, value)
     rows = Delivery.objects.filter(channel=channel, to__iexact=value)
-    under_way = rows.filter(state__in=ON_ITS_WAY).count()
+    # What a provider refuses does not arrive: nothing to count.
+    under_way = rows.filter(state__in=ON_ITS_WAY).count() if source == StopRecord.Source.WEBHOOK else 0
     # The provider says it again at each attempt: the first time is the one that counts.
     if fresh or source == StopRecord.Source.WEBHOOK:
         _note(channel, value, word, source, starts=False, under_way=under_way)
     for delivery in rows.filter(state=State.DUE).order_by("pk"):
         _reroute(delivery)
     return fresh
+
+
+def stopped_at_provider(delivery_id: UUID, *, word: str) -> None:
+    """A provider's callback: the address of this message is dead, or its owner said STOP there."""
+    row = Delivery.objects.filter(pk=delivery_id, channel=Channel.SMS).first()
+    if row is not None:
+        stop(Channel.SMS, row.to, word=word, source=StopRecord.Source.PROVIDER)
 
 
 @transaction.atomic
@@ -61,7 +68,7 @@ def _note(channel: str, value: str, word: str, source: str, *, starts: bool, und
 
 def _reroute(delivery: Delivery) -> None:
     """Guarded: a worker that took it meanwhile looks at the address itself before it sends."""
-    list(Notification.objects.select_for_update().filter(pk=delivery.notification_id).values_list("pk"))
+    list(Notification.objects.select_for_update().filter(deliveries=delivery.pk).values_list("pk"))
     due = Delivery.objects.filter(pk=delivery.pk, state=State.DUE)
     if due.update(state=State.SUPPRESSED, error=STOPPED, finished_at=clock.real(), held_until=None):
         delivery.refresh_from_db()
@@ -91,23 +98,11 @@ def _revive(notification_id: UUID, channel: str) -> None:
 # --- who is out of reach -------------------------------------------------------------------------------------------------
 
 
-def reachable(person_field: str = "pk") -> tuple[Exists, Exists]:
-    """Conditions on a queryset of people: has an address that may be written to; has a phone with the app."""
-    running = Address.objects.filter(person=OuterRef(person_field), stopped_at__isnull=True)
-    phones = Device.objects.filter(person=OuterRef(person_field), dead_at__isnull=True)
-    return Exists(running), Exists(phones)
-
-
 def unreachable(people: QuerySet[Any]) -> QuerySet[Any]:
-    """Those of `people` to whom nothing can be sent at all."""
-    has_address, has_phone = reachable()
-    return people.exclude(has_address).exclude(has_phone)
-
-
-def last_word(channel: str, value: str) -> tuple[str, datetime] | None:
-    """The newest line of the ledger for an address: its word and when."""
-    rows = StopRecord.objects.filter(channel=channel, address=value.lower()).order_by("-at", "-pk")
-    return rows.values_list("word", "at").first()
+    """Those of `people` to whom nothing can be sent at all: no address that may be written to, no phone with the app."""
+    running = Address.objects.filter(person=OuterRef("pk"), stopped_at__isnull=True)
+    phones = Device.objects.filter(person=OuterRef("pk"), dead_at__isnull=True)
+    return people.exclude(Exists(running)).exclude(Exists(phones))
 
 
 def is_stopped(channel: str, value: str) -> bool:

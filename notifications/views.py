@@ -14,7 +14,8 @@ from django.views.decorators.http import require_POST
 from twilio.request_validator import RequestValidator
 
 from backend.manners import problem
-from notifications import delivery, inbound
+from notifications import delivery, inbound, stops
+from notifications.channels import sms
 from notifications.inbound import mail
 from notifications.models import Channel
 
@@ -60,6 +61,8 @@ def twilio_status(request: HttpRequest, delivery_id: UUID) -> HttpResponse:
     code = fields.get("ErrorCode", "")
     error = f"twilio {code}" if code else ""
     delivery.note_status(delivery_id, fields.get("MessageSid", ""), fields.get("MessageStatus", ""), error)
+    if code.isascii() and code.isdecimal() and int(code) in sms.ADDRESS_IS_DEAD:
+        stops.stopped_at_provider(delivery_id, word=error)
     return HttpResponse(status=204)
 
 

@@ -31,8 +31,13 @@ def test_without_a_choice_everything_is_the_companys(cast: Cast) -> None:
     assert {row["event"] for row in found["events"]} == set(events.EVENTS)
     offered = next(row for row in found["events"] if row["event"] == "question_offered")
     assert offered == {
-        **{"event": "question_offered", "label": "Een vraag voor mij", "is_urgent": False, "is_mandatory": True},
-        **{"is_off": False, "mail_is_off": False, "channels": []},
+        "event": "question_offered",
+        "label": "Een vraag voor mij",
+        "is_urgent": False,
+        "is_mandatory": True,
+        "is_off": False,
+        "mail_is_off": False,
+        "channels": [],
     }
     assert not Preference.objects.exists()
 
