@@ -136,6 +136,15 @@ if not TWILIO_ACCOUNT_SID:
 if not TWILIO_AUTH_TOKEN:
     raise ImproperlyConfigured("TWILIO_AUTH_TOKEN must be set: without it anybody could forge a message")
 
+# A second provider that steps in when the first is down: a class by its path (`notifications.channels.sms_http.HttpSms` is
+# one), what it needs, and its own number. Empty: none.
+SMS_SECOND = env.str("SMS_SECOND", "")
+SMS_SECOND_URL = env.str("SMS_SECOND_URL", "")
+SMS_SECOND_TOKEN = env.str("SMS_SECOND_TOKEN", "")
+SMS_SECOND_FROM = env.str("SMS_SECOND_FROM", SMS_FROM)
+if SMS_SECOND and not (SMS_SECOND_URL and SMS_SECOND_TOKEN):
+    raise ImproperlyConfigured("SMS_SECOND needs SMS_SECOND_URL and SMS_SECOND_TOKEN")
+
 # --- mail ------------------------------------------------------------------------------------------------------------
 # EMAIL_URL: smtp://user:password@host:port, submission://… (STARTTLS), smtps://… or anymail+postmark:// (any of Anymail's).
 MAIL_DOMAIN = _required_in_production("MAIL_DOMAIN", "vragen.vonkmobiel.example")

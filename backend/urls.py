@@ -36,6 +36,8 @@ urlpatterns = [
     path("u/<str:signed>", unsubscribe.page, name="unsubscribe"),
     path("webhooks/twilio/sms", notification_views.twilio_sms),
     path("webhooks/twilio/status/<uuid:delivery_id>", notification_views.twilio_status),
+    path("webhooks/second-sms/sms", notification_views.second_sms),
+    path("webhooks/second-sms/status", notification_views.second_status),
     path("webhooks/anymail/", include("anymail.urls")),
     path("i18n/", include("django.conf.urls.i18n")),
     *([path("sandbox/", include("sandbox.urls"))] if settings.SANDBOX else []),

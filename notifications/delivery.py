@@ -19,11 +19,8 @@ from django.db.models import F, Q
 from django.db.models.functions import Coalesce
 
 from backend import clock
-from notifications import budget, bundles, planning, stops
+from notifications import budget, bundles, planning, providers, stops
 from notifications.channels import TryLater, Undeliverable, Unknown
-from notifications.channels import email as email_channel
-from notifications.channels import push as push_channel
-from notifications.channels import sms as sms_channel
 from notifications.models import Channel, Delivery, Notification, StopRecord
 
 log = logging.getLogger(__name__)
@@ -37,11 +34,7 @@ BACKOFF_MAX_SECONDS = 900
 
 OPEN = (State.LEASED, State.UNKNOWN, State.DUE, State.SENT)
 
-SEND: dict[str, Callable[[Delivery], str]] = {
-    Channel.EMAIL: email_channel.send,
-    Channel.SMS: sms_channel.send,
-    Channel.PUSH: push_channel.send,
-}
+SEND: dict[str, Callable[[Delivery], str]] = dict.fromkeys(Channel.values, providers.send)
 
 
 def send_due(limit: int = BATCH) -> int:
@@ -126,6 +119,8 @@ def _may_send(delivery: Delivery) -> bool:
 def _send(delivery: Delivery) -> None:
     try:
         provider_id = SEND[delivery.channel](delivery)
+    except providers.Down as trouble:
+        _postpone(delivery, str(trouble), wait_seconds=trouble.wait_seconds)
     except TryLater as trouble:
         _try_later(delivery, str(trouble), wait_seconds=trouble.wait_seconds)
     except Undeliverable as trouble:
@@ -154,6 +149,12 @@ def _try_later(delivery: Delivery, error: str, *, wait_seconds: float = 0.0) -> 
     wait *= random.uniform(0.75, 1.25)  # noqa: S311 — jitter, not a secret
     due_at = clock.real() + timedelta(seconds=max(wait, wait_seconds))
     _held(delivery).update(state=State.DUE, due_at=due_at, lease_until=None, error=error[:200])
+
+
+def _postpone(delivery: Delivery, error: str, *, wait_seconds: float) -> None:
+    """The provider is known to be down: waits for it without using up its tries."""
+    due_at = clock.real() + timedelta(seconds=max(wait_seconds, 1.0) * random.uniform(1.0, 1.25))  # noqa: S311 — jitter
+    _held(delivery).update(state=State.DUE, due_at=due_at, lease_until=None, error=error[:200], attempts=F("attempts") - 1)
 
 
 def _mark_unknown(delivery: Delivery, error: str) -> None:
@@ -267,7 +268,7 @@ def resolve_unknown(limit: int = BATCH) -> int:
 
 def _resolve(delivery: Delivery) -> None:
     try:
-        provider_id = sms_channel.look_up(delivery)
+        provider_id = providers.look_up(delivery)
     except TryLater as trouble:
         log.warning("unknown outcome stays unknown id=%s %s", delivery.pk, trouble)
         return
