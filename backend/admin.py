@@ -17,7 +17,7 @@ from notifications.models import ChannelTrouble, Delivery, Device, InboundMessag
 from people.models import Person
 from questions import reports
 from questions.admin import standing
-from questions.models import AskedGroup, Calendar, DutyShift, Question, Topic
+from questions.models import AskedGroup, Calendar, DutyShift, HandOff, Question, Topic
 from rewards.models import BadgeRule, Campaign, DiscountRule, EarningRule, Gift, LateConflict, Offer, ReviewItem, Shop
 from rewards.reports_api import may_read
 
@@ -34,6 +34,7 @@ MENU = (
     (DutyShift, _("Duties"), "calendar_month", "?when=coming"),
     (Topic, _("Topics"), "category", ""),
     (Calendar, _("Calendars"), "calendar_month", ""),
+    (HandOff, _("Carried by hand"), "pan_tool", ""),
     (AskedGroup, _("What people ask"), "forum", ""),
     (Person, _("People"), "groups", ""),
     (Offer, _("Offers"), "redeem", ""),

@@ -106,13 +106,13 @@ def test_the_second_carries_what_the_first_did_not_take(cast: Cast, gateway: Gat
 
 
 def test_an_unknown_outcome_never_goes_to_the_other_provider(cast: Cast, gateway: Gateway, monkeypatch: Any) -> None:
-    from notifications import providers
     from notifications.channels import Unknown
+    from notifications.channels import sms as twilio
 
     def hangs(_row: Delivery) -> str:
         raise Unknown("read time-out")
 
-    monkeypatch.setattr(providers.sms, "send", hangs)
+    monkeypatch.setattr(twilio, "send", hangs)
     row = sms(cast)
     delivery.send_due()
     row.refresh_from_db()
