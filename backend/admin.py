@@ -13,11 +13,11 @@ from django.utils.translation import gettext_lazy as _
 
 from backend import clock
 from notifications.admin import Trouble
-from notifications.models import ChannelTrouble, Delivery, Device, InboundMessage, Notification
+from notifications.models import ChannelTrouble, Delivery, Device, InboundMessage, Notification, SmsSpending, StopRecord
 from people.models import Person
 from questions import reports
 from questions.admin import standing
-from questions.models import AskedGroup, Calendar, DutyShift, Question, Topic
+from questions.models import AskedGroup, Calendar, DutyShift, HandOff, Question, Topic
 from rewards.models import BadgeRule, Campaign, DiscountRule, EarningRule, Gift, LateConflict, Offer, ReviewItem, Shop
 from rewards.reports_api import may_read
 
@@ -34,6 +34,7 @@ MENU = (
     (DutyShift, _("Duties"), "calendar_month", "?when=coming"),
     (Topic, _("Topics"), "category", ""),
     (Calendar, _("Calendars"), "calendar_month", ""),
+    (HandOff, _("Carried by hand"), "pan_tool", ""),
     (AskedGroup, _("What people ask"), "forum", ""),
     (Person, _("People"), "groups", ""),
     (Offer, _("Offers"), "redeem", ""),
@@ -47,6 +48,9 @@ MENU = (
     (DiscountRule, _("Discount rules"), "percent", ""),
     (BadgeRule, _("Badges"), "military_tech", ""),
     (Notification, _("Nobody reached"), "notifications_off", "?state__exact=exhausted"),
+    (Person, _("Out of reach"), "phone_disabled", "?reach=none"),
+    (StopRecord, _("STOP and START"), "block", ""),
+    (SmsSpending, _("SMS spending"), "payments", "?whose=total"),
     (Delivery, _("Deliveries"), "outgoing_mail", ""),
     (ChannelTrouble, _("Trouble with a provider"), "warning", ""),
     (Device, _("Phones with the app"), "phone_iphone", ""),

@@ -13,6 +13,7 @@ from backend.errors import Refusal
 from backend.manners import PROBLEM_TYPE, JsonParser, problem
 from notifications.api import devices_router
 from notifications.api import router as notifications_router
+from notifications.preferences_api import router as preferences_router
 from people.api import router as people_router
 from people.bearer import Bearer
 from questions.api import router as questions_router
@@ -68,6 +69,7 @@ api.add_router("", till_router)
 api.add_router("", reports_router)
 api.add_router("", notifications_router)
 api.add_router("", devices_router)
+api.add_router("", preferences_router)
 api.add_router("", health.router)
 
 

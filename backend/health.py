@@ -22,7 +22,7 @@ WAITS_TOO_LONG = timedelta(minutes=10)
 COUNTED_MAX = 1000
 # The due rows of each queue: table, due column, condition of its partial index, and whether real time counts.
 QUEUES: dict[str, tuple[str, str, str, bool]] = {
-    "deliveries": ("notifications_delivery", "due_at", "state IN ('due', 'unknown')", True),
+    "deliveries": ("notifications_delivery", "due_at", "(state = 'due' AND held_until IS NULL OR state = 'unknown')", True),
     "inbound": ("notifications_inboundmessage", "due_at", "state = 'received'", False),
     "offers": ("questions_assignment", "expires_at", "state = 'offered'", False),
     "promises": ("questions_round", "next_step_at", "next_step_at IS NOT NULL", False),

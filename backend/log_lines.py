@@ -3,7 +3,7 @@
 import logging
 import re
 
-SECRETS = re.compile(r"(/[gqa]/|till_)[\w-]{16,}")
+SECRETS = re.compile(r"(/[gqau]/|till_)[\w:-]{16,}")
 
 
 class HideSecrets(logging.Filter):

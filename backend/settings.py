@@ -140,6 +140,15 @@ if not TWILIO_ACCOUNT_SID:
 if not TWILIO_AUTH_TOKEN:
     raise ImproperlyConfigured("TWILIO_AUTH_TOKEN must be set: without it anybody could forge a message")
 
+# A second provider that steps in when the first is down: a class by its path (`notifications.channels.sms_http.HttpSms` is
+# one), what it needs, and its own number. Empty: none.
+SMS_SECOND = env.str("SMS_SECOND", "")
+SMS_SECOND_URL = env.str("SMS_SECOND_URL", "")
+SMS_SECOND_TOKEN = env.str("SMS_SECOND_TOKEN", "")
+SMS_SECOND_FROM = env.str("SMS_SECOND_FROM", SMS_FROM)
+if SMS_SECOND and not (SMS_SECOND_URL and SMS_SECOND_TOKEN):
+    raise ImproperlyConfigured("SMS_SECOND needs SMS_SECOND_URL and SMS_SECOND_TOKEN")
+
 # --- mail ------------------------------------------------------------------------------------------------------------
 # EMAIL_URL: smtp://user:password@host:port, submission://… (STARTTLS), smtps://… or anymail+postmark:// (any of Anymail's).
 MAIL_DOMAIN = _required_in_production("MAIL_DOMAIN", "vragen.vonkmobiel.example").lower()
@@ -246,6 +255,21 @@ SWEEP_SECONDS = env.float("SWEEP_SECONDS", 5.0)
 PULSE_SECONDS = env.float("PULSE_SECONDS", 15.0)
 # Who hears by mail that a part stands still; empty: only the log does.
 OPERATOR_EMAIL = env.str("OPERATOR_EMAIL", "")
+
+# --- when people are left in peace, and what SMS may cost ------------------------------------------------------------
+# What is not urgent waits until the end of these hours, in each person's own zone; they may choose others. Empty: none. The
+# sandbox has none, so that whoever tries it at night sees its messages.
+QUIET_HOURS = env.str("QUIET_HOURS", "" if SANDBOX else "21:00-07:30")
+if QUIET_HOURS and not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d", QUIET_HOURS):
+    raise ImproperlyConfigured(f"QUIET_HOURS must look like 21:00-07:30, not {QUIET_HOURS!r}")
+# In segments; 0: no limit. The reserve is a part of the month's total that only mandatory messages may use.
+SMS_SEGMENTS_PERSON_DAY = env.int("SMS_SEGMENTS_PERSON_DAY", 40)
+SMS_SEGMENTS_PERSON_MONTH = env.int("SMS_SEGMENTS_PERSON_MONTH", 400)
+SMS_SEGMENTS_MONTH = env.int("SMS_SEGMENTS_MONTH", 0)
+SMS_RESERVE_PERCENT = env.int("SMS_RESERVE_PERCENT", 20)
+SMS_ALERT_PERCENT = env.int("SMS_ALERT_PERCENT", 80)
+if not (0 <= SMS_RESERVE_PERCENT <= 100 and 1 <= SMS_ALERT_PERCENT <= 100):
+    raise ImproperlyConfigured("SMS_RESERVE_PERCENT and SMS_ALERT_PERCENT are percentages")
 
 # --- Celery: the doorbell --------------------------------------------------------------------------------------------
 CELERY_BROKER_URL = REDIS_URL

@@ -8,7 +8,7 @@ from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 
 from backend.api import api
-from notifications import mail_webhooks
+from notifications import mail_webhooks, unsubscribe
 from notifications import views as notification_views
 from questions import views as question_views
 from rewards import report_page, till_page
@@ -34,8 +34,11 @@ urlpatterns = [
     path("till/", till_page.till_page, name="till_page"),
     path("files/<str:token>", question_views.file, name="file"),
     path("a/<str:token>", question_views.answer_page, name="answer_page"),
+    path("u/<str:signed>", unsubscribe.page, name="unsubscribe"),
     path("webhooks/twilio/sms", notification_views.twilio_sms),
     path("webhooks/twilio/status/<uuid:delivery_id>", notification_views.twilio_status),
+    path("webhooks/second-sms/sms", notification_views.second_sms),
+    path("webhooks/second-sms/status", notification_views.second_status),
     path("webhooks/anymail/<path:path>", mail_webhooks.entrance),
     path("i18n/", include("django.conf.urls.i18n")),
     *([path("sandbox/", include("sandbox.urls"))] if settings.SANDBOX else []),

@@ -22,7 +22,16 @@ from unfold.decorators import action, display
 
 from backend import clock
 from backend.ring import ring
-from notifications.models import Channel, ChannelTrouble, Delivery, Device, InboundMessage, Notification
+from notifications.models import (
+    Channel,
+    ChannelTrouble,
+    Delivery,
+    Device,
+    InboundMessage,
+    Notification,
+    SmsSpending,
+    StopRecord,
+)
 
 RAW_CHARACTERS = 20_000
 HIDDEN = _("Only the duty desk reads what messages say.")
@@ -110,6 +119,17 @@ class Trouble(admin.SimpleListFilter):
         return queryset.filter(state__in=self.STATES) if self.value() == "yes" else queryset
 
 
+class SpentBy(admin.SimpleListFilter):
+    title = _("whose")
+    parameter_name = "whose"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("total", _("in all")), ("person", _("each person's"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[SmsSpending]) -> QuerySet[SmsSpending]:
+        return queryset.filter(scope__startswith=f"{self.value()}:") if self.value() else queryset
+
+
 @admin.register(Delivery)
 class DeliveryAdmin(LookOnly):
     """Every message that was to leave. Links and reply keys open doors, so they are not shown at all."""
@@ -121,6 +141,7 @@ class DeliveryAdmin(LookOnly):
     facts = (
         *("channel", "to", "person", "notification", "key", "state", "attempts", "error", "provider_id"),
         *("created_at", "due_at", "attempted_at", "lease_until", "sent_at", "finished_at", "expires_at", "language"),
+        *("held_until", "bundle", "segments"),
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Delivery]:
@@ -141,7 +162,7 @@ class DeliveryAdmin(LookOnly):
             **dict.fromkeys(("unknown", "suppressed"), "warning"),
             **dict.fromkeys(("undelivered", "failed", "expired"), "danger"),
             "delivered": "success",
-            "cancelled": "",
+            **dict.fromkeys(("cancelled", "bundled"), ""),
         },
     )
     def shown_state(self, row: Delivery) -> tuple[str, str]:
@@ -162,6 +183,28 @@ class DeliveryAdmin(LookOnly):
     @display(description=_("words"))
     def secret(self, row: Delivery) -> str:
         return str(SECRET)
+
+
+@admin.register(StopRecord)
+class StopRecordAdmin(LookOnly):
+    """The ledger of STOP and START. `under way`: what had been handed on at that moment and may have arrived after it."""
+
+    list_display = ("at", "word", "address", "channel", "source", "starts", "under_way")
+    list_filter = ("starts", "source", "channel")
+    search_fields = ("address",)
+    ordering = ("-at",)
+    fields = (*list_display, "person_id")
+
+
+@admin.register(SmsSpending)
+class SmsSpendingAdmin(LookOnly):
+    """What SMS cost, in segments: in all, and of each person a day and a month."""
+
+    list_display = ("scope", "segments", "ends_on", "alerted_at")
+    list_filter = (SpentBy,)
+    search_fields = ("scope",)
+    ordering = ("-ends_on", "-segments")
+    fields = list_display
 
 
 @admin.register(Device)

@@ -14,10 +14,10 @@ from django.utils.translation import gettext as _
 
 from backend import clock
 from backend.errors import Refusal
-from notifications import addresses, guide, item_codes, reading, verbs
+from notifications import addresses, guide, item_codes, reading, stops, verbs
 from notifications.inbound import last_held, strangers
 from notifications.inbound.outcome import Outcome, State, handled
-from notifications.models import InboundMessage, ItemCode
+from notifications.models import InboundMessage, ItemCode, StopRecord
 from notifications.reading import Reading, read
 from notifications.verbs import Command, Verb
 
@@ -42,10 +42,10 @@ def handle(message: InboundMessage, text: str, stranger: Any, *, reply_key: str 
         return Outcome(State.QUARANTINED, reason="address_moved", text=text)  # its writer is not who has it now
     word = reading.bare_word(text)
     if len(text.split()) == 1 and text.upper() in addresses.STOP_WORDS:
-        addresses.stop(message.channel, message.sender)
+        stops.stop(message.channel, message.sender, word=text.upper(), source=StopRecord.Source.WEBHOOK)
         return Outcome(State.HANDLED, reason="stop", text=text)
     if len(text.split()) == 1 and text.upper() in addresses.START_WORDS and known:
-        addresses.start(message.channel, message.sender)
+        stops.start(message.channel, message.sender, word=text.upper())
         return Outcome(State.HANDLED, reason="start", text=text)
     said = read(text)
     if not known or owner is None or (said.verb and said.verb.for_strangers):  # who has it now may be somebody else

@@ -19,16 +19,13 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import DatabaseError, connection, transaction
-from django.db.models import F, Q
+from django.db.models import F, Q, prefetch_related_objects
 from django.db.models.functions import Coalesce
 
 from backend import clock
-from notifications import addresses, planning
+from notifications import addresses, budget, bundles, planning, providers, stops
 from notifications.channels import Failed, TryLater, Undeliverable, Unknown
-from notifications.channels import email as email_channel
-from notifications.channels import push as push_channel
-from notifications.channels import sms as sms_channel
-from notifications.models import Channel, Delivery, DeliveryEvent, Notification
+from notifications.models import Channel, Delivery, DeliveryEvent, Notification, StopRecord
 from notifications.pool import Pool
 
 log = logging.getLogger(__name__)
@@ -63,15 +60,6 @@ POLL_UNTIL = timedelta(hours=36)  # Twilio queues for ten hours, networks keep a
 
 OPEN = (State.LEASED, State.UNKNOWN, State.DUE, State.SENT)
 
-SEND: dict[str, Callable[[Delivery], str]] = {
-    Channel.EMAIL: email_channel.send,
-    Channel.SMS: sms_channel.send,
-    Channel.PUSH: push_channel.send,
-}
-# What has to read the database before it is sent does so here; the rest of it runs beside many others.
-PREPARE: dict[str, Callable[[Delivery], Callable[[], str]]] = {Channel.PUSH: push_channel.prepare}
-
-
 # --- take, send, note ------------------------------------------------------------------------------------------------
 
 
@@ -79,11 +67,16 @@ def send_due(limit: int = BATCH) -> int:
     """Send up to `limit` due messages; returns how many were taken. Safe to run in any number of workers."""
     reclaim_lost()
     taken = claim(limit)
+    send(taken)
+    return len(taken)
+
+
+def send(taken: list[Delivery]) -> None:
+    """These leased rows, and wait for what becomes of them."""
     with Pool[Delivery, Outcome](sum(AT_ONCE.values())) as pool:
         _start(pool, taken)
         while pool.busy:
             note(pool.finished())
-    return len(taken)
 
 
 _rung = threading.Event()
@@ -149,7 +142,8 @@ def claim_lanes(free: dict[Lane, int], limit: int | None = None) -> list[Deliver
     found = Delivery.objects.raw(
         "WITH lane AS (SELECT * FROM unnest(%s::text[], %s::boolean[], %s::int[]) AS l(channel, is_urgent, places)),"
         " mine AS (SELECT due.id FROM lane CROSS JOIN LATERAL (SELECT id FROM notifications_delivery"
-        " WHERE state = 'due' AND channel = lane.channel AND is_urgent = lane.is_urgent AND due_at <= %s"
+        " WHERE state = 'due' AND held_until IS NULL AND channel = lane.channel AND is_urgent = lane.is_urgent"
+        " AND due_at <= %s"
         " ORDER BY due_at LIMIT lane.places FOR UPDATE SKIP LOCKED) due LIMIT %s)"
         " UPDATE notifications_delivery d SET state = 'leased', lease_until = %s, attempts = attempts + 1,"
         " attempted_at = %s FROM mine WHERE d.id = mine.id RETURNING d.*",
@@ -163,52 +157,72 @@ def _start(pool: "Pool[Delivery, Outcome]", taken: list[Delivery]) -> list[Deliv
     started = []
     for delivery in _sendable(taken):
         try:
-            send = _prepared(delivery)
+            way = providers.prepare(delivery)
         except Failed as trouble:
             note([(delivery, trouble)])
         else:
-            pool.start(delivery, partial(_outcome, delivery, send))
+            pool.start(delivery, partial(_outcome, delivery, way))
             started.append(delivery)
     return started
 
 
 def _sendable(taken: list[Delivery]) -> list[Delivery]:
-    """Those that are neither too old, nor acted upon, nor for an address that was stopped; three queries for all."""
+    """Those that may leave now; a few queries for all. The others are ended, or held until quiet hours are over."""
     at = clock.real()
-    told = {delivery.notification_id for delivery in taken if delivery.notification_id}
-    acted = Notification.objects.filter(pk__in=told, state=Notification.State.ACTED).values_list("pk", flat=True)
-    done = set(acted) if told else set()
+    prefetch_related_objects(taken, "person__preference", "notification")
     stopped = addresses.stopped({(row.channel, row.to) for row in taken if row.channel != Channel.PUSH})
     left = []
     for delivery in taken:
+        told = delivery.notification
         if delivery.expires_at <= at:
             _guarded(partial(finish, delivery, State.EXPIRED, error="too_old"))
-        elif delivery.notification_id in done:
+        elif told is not None and told.state == Notification.State.ACTED:
             _guarded(partial(finish, delivery, State.CANCELLED))
         elif (delivery.channel, delivery.to.lower()) in stopped:
-            _guarded(partial(finish, delivery, State.SUPPRESSED, error="stopped"))
+            _guarded(partial(finish, delivery, State.SUPPRESSED, error=stops.STOPPED))
+        elif until := planning.must_wait(delivery):
+            _guarded(partial(_hold, delivery, until))
+        elif delivery.is_bundle and not bundles.fill(delivery):
+            _guarded(partial(finish, delivery, State.CANCELLED))
         else:
             left.append(delivery)
-    return left
+    return _paid(left)
 
 
-def _prepared(delivery: Delivery) -> Callable[[], str]:
-    if delivery.channel in PREPARE:
-        return PREPARE[delivery.channel](delivery)
-    return partial(SEND[delivery.channel], delivery)
+def _paid(left: list[Delivery]) -> list[Delivery]:
+    """Without the SMS that the budget has nothing left for."""
+    refused = budget.charge(left)
+    for delivery in left:
+        if delivery.pk in refused:
+            _guarded(partial(finish, delivery, State.SUPPRESSED, error="budget"))
+    return [delivery for delivery in left if delivery.pk not in refused]
+
+
+def _hold(delivery: Delivery, until: datetime) -> None:
+    """Quiet hours began while it waited: not tried at all, and looked at again when they end."""
+    late = max(until - clock.now(), timedelta(0))
+    held = _held(delivery).update(
+        state=State.DUE,
+        held_until=until,
+        lease_until=None,
+        attempts=F("attempts") - 1,
+        expires_at=F("expires_at") + late,
+    )
+    if held:
+        _write(delivery.pk, Kind.LATER, "quiet hours")
 
 
 class _NoTime(Exception):
     """The worker stood still so long that the lease might end before the provider has answered."""
 
 
-def _outcome(delivery: Delivery, send: Callable[[], str]) -> Outcome:
+def _outcome(delivery: Delivery, way: Callable[[], str]) -> Outcome:
     """Send, in a thread that leaves the database alone."""
     starts_within = timedelta(seconds=settings.DELIVERY_LEASE_SECONDS) * STARTS_WITHIN
     if delivery.attempted_at and clock.real() >= delivery.attempted_at + starts_within:
         return _NoTime()
     try:
-        return send()
+        return way()
     except Failed as trouble:
         return trouble
     except Exception as trouble:
@@ -243,11 +257,13 @@ def _guarded(act: Callable[[], object]) -> None:
 def _note_failure(delivery: Delivery, trouble: Exception) -> None:
     if isinstance(trouble, Failed) and trouble.then:
         trouble.then()
-    if isinstance(trouble, TryLater):
+    if isinstance(trouble, providers.Down):
+        _postpone(delivery, str(trouble), wait_seconds=trouble.wait_seconds)
+    elif isinstance(trouble, TryLater):
         _try_later(delivery, str(trouble), wait_seconds=trouble.wait_seconds)
     elif isinstance(trouble, Undeliverable):
         if trouble.address_is_dead:
-            addresses.stop(delivery.channel, delivery.to)
+            stops.stop(delivery.channel, delivery.to, word=str(trouble), source=StopRecord.Source.PROVIDER)
         finish(delivery, State.FAILED, error=str(trouble))
     elif isinstance(trouble, _NoTime):
         _give_back(delivery)
@@ -274,6 +290,12 @@ def _try_later(delivery: Delivery, error: str, *, wait_seconds: float = 0.0) -> 
     due_at = clock.real() + timedelta(seconds=max(wait, wait_seconds))
     if _held(delivery).update(state=State.DUE, due_at=due_at, lease_until=None, error=error[:200]):
         _write(delivery.pk, Kind.LATER, error)
+
+
+def _postpone(delivery: Delivery, error: str, *, wait_seconds: float) -> None:
+    """The provider is known to be down: waits for it without using up its tries."""
+    due_at = clock.real() + timedelta(seconds=max(wait_seconds, 1.0) * random.uniform(1.0, 1.25))  # noqa: S311 — jitter
+    _held(delivery).update(state=State.DUE, due_at=due_at, lease_until=None, error=error[:200], attempts=F("attempts") - 1)
 
 
 def _mark_unknown(delivery: Delivery, error: str) -> None:
@@ -370,7 +392,7 @@ def note_status(delivery_id: UUID, provider_id: str, status: str, error: str = "
         delivery = Delivery.objects.get(pk=delivery_id)
         _wipe_secret(delivery)
         if status == "delivered":
-            planning.arrived(delivery.notification_id)
+            planning.delivered(delivery)
         else:
             planning.after_failure(delivery)
     return bool(moved)
@@ -383,7 +405,8 @@ def note_bounce(delivery_id: UUID, error: str, *, address_is_dead: bool) -> bool
     if delivery is None:
         return False
     if address_is_dead:
-        addresses.stop(Channel.EMAIL, delivery.to)  # first: the plan must not choose it again
+        # First: the plan must not choose it again.
+        stops.stop(Channel.EMAIL, delivery.to, word=error, source=StopRecord.Source.PROVIDER)
     return note_status(delivery.pk, delivery.provider_id, "undelivered", error)
 
 
@@ -444,7 +467,7 @@ def resolve_unknown(limit: int = BATCH) -> int:
 
 def _resolve(delivery: Delivery) -> None:
     try:
-        provider_id = sms_channel.look_up(delivery)
+        provider_id = providers.look_up(delivery)
     except TryLater as trouble:
         log.warning("unknown outcome stays unknown id=%s %s", delivery.pk, trouble)
         return
@@ -473,7 +496,7 @@ def ask_for_receipts(limit: int = POLL_BATCH) -> int:
 
 def _ask_for_receipt(delivery: Delivery) -> None:
     try:
-        status, error = sms_channel.fetch(delivery.provider_id)
+        status, error = providers.fetch(delivery)
     except TryLater as trouble:
         log.warning("no receipt and no answer id=%s %s", delivery.pk, trouble)
         return

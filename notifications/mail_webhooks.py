@@ -24,10 +24,10 @@ from django.views.decorators.csrf import csrf_exempt
 
 from backend import clock
 from backend.manners import problem
-from notifications import addresses, delivery, inbound, sns
+from notifications import delivery, inbound, sns, stops
 from notifications.channels.email import address_is_dead
 from notifications.inbound import mail
-from notifications.models import Channel, Delivery
+from notifications.models import Channel, Delivery, StopRecord
 
 log = logging.getLogger(__name__)
 
@@ -145,7 +145,8 @@ def mail_out(sender: Any, event: Any, **_: Any) -> None:
     elif event.event_type in {EventType.REJECTED, EventType.FAILED}:
         delivery.note_status(row.pk, provider_id, "failed", reason)
     elif event.event_type == EventType.COMPLAINED:
-        addresses.stop(Channel.EMAIL, row.to)  # it was called spam: write by other channels only
+        # It was called spam: write by other channels only.
+        stops.stop(Channel.EMAIL, row.to, word="complained", source=StopRecord.Source.PROVIDER)
         delivery.note_status(row.pk, provider_id, "delivered")
 
 

@@ -8,8 +8,9 @@ from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.db.models.functions import Lower
 
 from backend import clock
@@ -50,6 +51,74 @@ class Address(models.Model):
         """Silent for so long that the carrier may have given the number to somebody else: its texts prove nothing."""
         is_number = self.channel == Channel.SMS
         return is_number and self.stopped_at is not None and self.stopped_at <= clock.now() - NUMBER_KEPT
+
+
+class StopRecord(models.Model):
+    """One STOP or START of an address, as it came: proof of what somebody asked for. Append-only (a trigger)."""
+
+    class Source(models.TextChoices):
+        WEBHOOK = "webhook"  # the person texted it to us
+        PROVIDER = "provider"  # the provider refused to send: it knows a STOP, or that the address is dead
+
+    channel = models.CharField(max_length=8, choices=Channel)
+    address = models.CharField(max_length=254)
+    person_id = models.UUIDField(null=True, blank=True)  # whose it was then; no foreign key: the proof outlives them
+    word = models.CharField(max_length=40)  # "STOP", "START", or the provider's error: "twilio 21610"
+    source = models.CharField(max_length=8, choices=Source)
+    starts = models.BooleanField(default=False)  # True: messages may go there again
+    under_way = models.PositiveSmallIntegerField(default=0)  # taken by a worker at that moment: these may still arrive
+    at = models.DateTimeField()
+
+    class Meta:
+        indexes: ClassVar = [models.Index(fields=["channel", "address", "-at"], name="stoprecord_address")]
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=Q(source__in=["webhook", "provider"]), name="stoprecord_source")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.word} {self.address}"
+
+
+class Preference(models.Model):
+    """What a person chose about being told things. No row: everything as the company has it."""
+
+    person = models.OneToOneField(settings.AUTH_USER_MODEL, models.CASCADE, primary_key=True, related_name="preference")
+    has_own_quiet = models.BooleanField(default=False)  # False: the company's quiet hours
+    quiet_starts = models.TimeField(null=True, blank=True)  # wall clock in the person's zone; both empty: no quiet hours
+    quiet_ends = models.TimeField(null=True, blank=True)
+    silent_until = models.DateTimeField(null=True, blank=True)  # once, besides the quiet hours
+    chains = models.JSONField(default=dict, blank=True)  # {event, or "" for all: [channels in the order wished]}
+    events_off = ArrayField(models.CharField(max_length=60), default=list, blank=True)
+    mails_off = ArrayField(models.CharField(max_length=60), default=list, blank=True)  # these events send no mail
+    changed_at = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=Q(quiet_starts__isnull=True, quiet_ends__isnull=True)
+                | (Q(quiet_starts__isnull=False, quiet_ends__isnull=False) & ~Q(quiet_starts=F("quiet_ends"))),
+                name="preference_quiet_hours",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return str(self.person_id)
+
+
+class SmsSpending(models.Model):
+    """Segments sent in a period, by whom or in all: "person:<id>:2026-11-25", "total:2026-11". Moved by guarded UPDATEs."""
+
+    scope = models.CharField(max_length=60, primary_key=True)
+    segments = models.PositiveIntegerField(default=0)
+    ends_on = models.DateField()  # the period's last day
+    alerted_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        verbose_name_plural = "SMS spending"
+        indexes: ClassVar = [models.Index(fields=["ends_on"], name="smsspending_ends")]
+
+    def __str__(self) -> str:
+        return f"{self.scope}: {self.segments}"
 
 
 class Device(models.Model):
@@ -138,6 +207,8 @@ class Notification(models.Model):
     in_reply_to = models.CharField(max_length=255, blank=True)
     language = models.CharField(max_length=2, default="nl")
     is_urgent = models.BooleanField(default=False)
+    passes_quiet = models.BooleanField(default=False)  # quiet hours do not hold it: urgent, or the person is on duty
+    not_before = models.DateTimeField(null=True, blank=True)  # a scheduled send, on the product's clock
     state = models.CharField(max_length=10, choices=State, default=State.WAITING)
     created_at = models.DateTimeField()
     read_at = models.DateTimeField(null=True, blank=True)
@@ -165,7 +236,8 @@ class Notification(models.Model):
 class Delivery(models.Model):
     """One message to one address: a row of the outgoing queue, and afterwards its record.
 
-    `due → leased → sent → delivered | undelivered | failed`; also unknown (→ sent | due), cancelled, suppressed, expired.
+    `due → leased → sent → delivered | undelivered | failed`; also unknown (→ sent | due), cancelled, suppressed, expired,
+    and bundled: it travels in another row, `bundle`, and ends as that one does.
     """
 
     class State(models.TextChoices):
@@ -179,8 +251,9 @@ class Delivery(models.Model):
         CANCELLED = "cancelled"
         SUPPRESSED = "suppressed"
         EXPIRED = "expired"
+        BUNDLED = "bundled"
 
-    UNDER_WAY: ClassVar = ("due", "leased", "unknown", "sent", "delivered")
+    UNDER_WAY: ClassVar = ("due", "leased", "unknown", "sent", "delivered", "bundled")
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     key = models.CharField(max_length=250, unique=True)
@@ -202,6 +275,13 @@ class Delivery(models.Model):
 
     state = models.CharField(max_length=12, choices=State, default=State.DUE)
     due_at = models.DateTimeField()  # real time, like leases: providers do not follow a moved clock
+    # Not to be taken before this moment of the product's clock (quiet hours, a scheduled send, a bundle that fills).
+    # Beside `due_at`, because quiet hours follow a moved clock and providers do not.
+    held_until = models.DateTimeField(null=True, blank=True)
+    may_bundle = models.BooleanField(default=False)
+    is_bundle = models.BooleanField(default=False)
+    bundle = models.ForeignKey("self", models.SET_NULL, null=True, blank=True, related_name="members")
+    segments = models.PositiveSmallIntegerField(default=0)  # of an SMS, once the budget has been charged for it
     lease_until = models.DateTimeField(null=True, blank=True)
     attempts = models.PositiveSmallIntegerField(default=0)
     attempted_at = models.DateTimeField(null=True, blank=True)
@@ -216,8 +296,20 @@ class Delivery(models.Model):
     class Meta:
         verbose_name_plural = "deliveries"
         indexes: ClassVar = [
-            models.Index(fields=["channel", "is_urgent", "due_at"], condition=Q(state="due"), name="delivery_lane"),
-            models.Index(fields=["due_at"], condition=Q(state__in=["due", "unknown"]), name="delivery_due"),
+            models.Index(
+                fields=["channel", "is_urgent", "due_at"],
+                condition=Q(state="due", held_until__isnull=True),
+                name="delivery_lane",
+            ),
+            models.Index(
+                fields=["due_at"],
+                condition=Q(state="due", held_until__isnull=True) | Q(state="unknown"),
+                name="delivery_due",
+            ),
+            models.Index(fields=["held_until"], condition=Q(state="due", held_until__isnull=False), name="delivery_held"),
+            models.Index(
+                fields=["person", "channel", "-created_at"], condition=Q(may_bundle=True), name="delivery_bundles"
+            ),
             models.Index(fields=["lease_until"], condition=Q(state="leased"), name="delivery_leased"),
             models.Index(fields=["channel", "to", "-created_at"], name="delivery_to"),
             models.Index(fields=["-attempted_at"], condition=Q(channel="push"), name="delivery_pushes"),
@@ -231,10 +323,16 @@ class Delivery(models.Model):
                 condition=Q(
                     state__in=[
                         *("due", "leased", "unknown", "sent", "delivered", "undelivered"),
-                        *("failed", "cancelled", "suppressed", "expired"),
+                        *("failed", "cancelled", "suppressed", "expired", "bundled"),
                     ]
                 ),
                 name="delivery_state",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state="bundled") | Q(bundle__isnull=False), name="delivery_bundled_is_in_a_bundle"
+            ),
+            models.CheckConstraint(
+                condition=Q(is_bundle=False) | Q(bundle__isnull=True), name="delivery_no_bundle_in_a_bundle"
             ),
             models.CheckConstraint(
                 condition=~Q(state="leased") | Q(lease_until__isnull=False), name="delivery_lease_has_an_end"

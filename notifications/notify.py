@@ -1,12 +1,13 @@
 """The one way to tell somebody something."""
 
+from datetime import datetime
 from typing import Any
 
 from django.db import transaction
 from django.db.models.functions import Coalesce
 
 from backend import clock
-from notifications import outbox, planning, segments
+from notifications import events, outbox, planning, segments
 from notifications.models import Notification
 
 
@@ -20,6 +21,8 @@ def notify(
     sms: str,
     subject_key: str = "",
     urgent: bool = False,
+    on_duty: bool = False,
+    not_before: datetime | None = None,
     via: str = "",
     item: str = "",
     category: str = "",
@@ -32,8 +35,10 @@ def notify(
     link_text, reply_key and in_reply_to. `via` names the channel the person used for this very matter: what they asked by
     SMS is answered by SMS. `item` names what the person is asked to act on ("assignment:<id>"): then a message that arrived
     is not enough, and the plan goes on until they did (`settle`). `category` tells which buttons a push has: "offer".
-    Runs in the caller's transaction.
+    Urgent is what the table of events says, or what the caller says of this one. `on_duty`: the person works now, so quiet
+    hours do not hold it. `not_before`: a scheduled send, on the product's clock. Runs in the caller's transaction.
     """
+    is_urgent = urgent or events.of(event).urgent
     notification, fresh = Notification.objects.get_or_create(
         key=key,
         defaults={
@@ -43,7 +48,9 @@ def notify(
             "title": title[:200],
             "body": body,
             "sms_text": segments.plain(sms),
-            "is_urgent": urgent,
+            "is_urgent": is_urgent,
+            "passes_quiet": is_urgent or on_duty,
+            "not_before": not_before,
             "item": item,
             "category": category,
             "language": person.language,

@@ -1,24 +1,36 @@
 """Putting messages into the outgoing queue, and taking back what is not on its way yet. `delivery` sends them."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from backend import clock
 from backend.ring import ring
+from notifications import bundles
 from notifications.models import Delivery, Notification
 
 LIFETIME = timedelta(hours=36)
 
 
-def enqueue(*, key: str, channel: str, to: str, body: str, lifetime: timedelta = LIFETIME, **fields: Any) -> Delivery:
+def enqueue(
+    *,
+    key: str,
+    channel: str,
+    to: str,
+    body: str,
+    lifetime: timedelta = LIFETIME,
+    held_until: datetime | None = None,
+    **fields: Any,
+) -> Delivery:
     """Put one message into the queue and ring; with a `key` that came before, the first message is returned.
 
+    With `held_until` (the product's clock) it waits until then, and its lifetime begins there.
     `fields` are Delivery's: subject, link, link_text, reply_key, in_reply_to, person, notification, language, is_secret.
     What belongs to no notification goes first, as the urgent does: somebody waits for this very answer, or for a code.
     """
     at = clock.real()
     told: Notification | None = fields.get("notification")
+    wait = max(held_until - clock.now(), timedelta(0)) if held_until else timedelta(0)
     delivery, fresh = Delivery.objects.get_or_create(
         key=key,
         defaults={
@@ -27,12 +39,13 @@ def enqueue(*, key: str, channel: str, to: str, body: str, lifetime: timedelta =
             "body": body,
             "created_at": at,
             "due_at": at,
-            "expires_at": at + lifetime,
+            "expires_at": at + wait + lifetime,
+            "held_until": held_until,
             "is_urgent": told is None or told.is_urgent,
             **fields,
         },
     )
-    if fresh:
+    if fresh and held_until is None:
         ring("notifications.tasks.send_due")
     return delivery
 
@@ -40,7 +53,8 @@ def enqueue(*, key: str, channel: str, to: str, body: str, lifetime: timedelta =
 def take_back(notification_ids: list[UUID]) -> int:
     """Cancel what of these is not on its way yet; what a worker has leased goes. Returns how many messages."""
     rows = Delivery.objects.filter(notification__in=notification_ids, state=Delivery.State.DUE)
-    return rows.update(state=Delivery.State.CANCELLED, finished_at=clock.real())
+    taken = rows.update(state=Delivery.State.CANCELLED, finished_at=clock.real())
+    return taken + bundles.take_out(notification_ids)
 
 
 def end_plans(person: Any) -> None:

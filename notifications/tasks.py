@@ -6,7 +6,7 @@ from celery import shared_task
 
 from backend import idempotency
 from backend.ring import ring
-from notifications import delivery, devices, holding, inbound, planning
+from notifications import budget, delivery, devices, holding, inbound, planning
 from notifications.inbound import handling
 
 INBOUND_BATCH = 100
@@ -55,4 +55,10 @@ def follow_plans() -> None:
 def purge() -> None:
     inbound.purge()
     devices.purge()
+    budget.purge()
     idempotency.purge()
+
+
+@shared_task
+def tell_operator(reason: str) -> None:
+    budget.tell_operator(reason)

@@ -11,7 +11,8 @@ from django.views.decorators.http import require_POST
 from twilio.request_validator import RequestValidator
 
 from backend.manners import problem
-from notifications import delivery, inbound
+from notifications import delivery, inbound, stops
+from notifications.channels import sms, sms_http
 from notifications.models import Channel
 
 log = logging.getLogger(__name__)
@@ -56,4 +57,45 @@ def twilio_status(request: HttpRequest, delivery_id: UUID) -> HttpResponse:
     code = fields.get("ErrorCode", "")
     error = f"twilio {code}" if code else ""
     delivery.note_status(delivery_id, fields.get("MessageSid", ""), fields.get("MessageStatus", ""), error)
+    if code.isascii() and code.isdecimal() and int(code) in sms.ADDRESS_IS_DEAD:
+        stops.stopped_at_provider(delivery_id, word=error)
     return HttpResponse(status=204)
+
+
+@csrf_exempt
+@require_POST
+def second_sms(request: HttpRequest) -> HttpResponse:
+    """An SMS came in at the second provider: `{"id", "from", "to", "text"}`."""
+    fields = _from_second(request)
+    if isinstance(fields, HttpResponse):
+        return fields
+    if not fields.get("id") or not fields.get("from"):
+        return problem(400, "bad_request", "id and from are needed.")
+    raw, sid = sms_http.as_stored(fields), sms_http.provider_id(fields["id"])
+    inbound.store(Channel.SMS, sid, sender=fields["from"], recipient=fields.get("to", ""), raw=raw)
+    return HttpResponse(status=204)
+
+
+@csrf_exempt
+@require_POST
+def second_status(request: HttpRequest) -> HttpResponse:
+    """What became of one SMS of the second provider: `{"id", "reference", "status", "error"}`, statuses as Twilio's."""
+    fields = _from_second(request)
+    if isinstance(fields, HttpResponse):
+        return fields
+    try:
+        reference = UUID(fields.get("reference", ""))
+    except ValueError:
+        return problem(400, "bad_request", "reference must be the one that came with the message.")
+    sid = sms_http.provider_id(fields.get("id", ""))
+    delivery.note_status(reference, sid, fields.get("status", ""), fields.get("error", ""))
+    return HttpResponse(status=204)
+
+
+def _from_second(request: HttpRequest) -> dict[str, str] | HttpResponse:
+    if not sms_http.is_signed(request.body, request.headers.get("X-Signature", "")):
+        return _forbidden()
+    try:
+        return sms_http.read(request.body)
+    except ValueError:
+        return problem(400, "bad_request", "The body is no JSON object.")

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin, TabularInline
 
 from backend import clock
+from notifications import stops
 from people import joining, lifecycle
 from people.models import Absence, AccessToken, Person, Role, Team, WorkingHours
 
@@ -39,10 +40,24 @@ class RoleFilter(admin.SimpleListFilter):
         return queryset.filter(roles__contains=[self.value()]) if self.value() else queryset
 
 
+class ReachFilter(admin.SimpleListFilter):
+    """After STOP, without work mail and without the app nothing gets there: HR or the desk must speak to them."""
+
+    title = _("reach")
+    parameter_name = "reach"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("none", str(_("out of reach")))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Person]) -> QuerySet[Person]:
+        here = Person.objects.present().values("pk")
+        return stops.unreachable(queryset.filter(pk__in=here)) if self.value() == "none" else queryset
+
+
 @admin.register(Person)
 class PersonAdmin(ModelAdmin):
     list_display = ("name", "employee_number", "team", "email", "mobile", "language", "left_on")
-    list_filter = (RoleFilter, "team", "language")
+    list_filter = (RoleFilter, ReachFilter, "team", "language")
     list_select_related = ("team",)
     search_fields = ("name", "employee_number", "email", "mobile")
     exclude = ("password", "last_login")

@@ -122,7 +122,7 @@ class AccountAdapter(DefaultAccountAdapter):
             body = _("%(code)s is your code for %(app)s. It works for five minutes. Not asked for it? Ignore it.") % values
         self._send(person, Channel.EMAIL, email, subject=subject, body=body)
 
-    def _send(self, person: Person, channel: str, to: str, **words: str) -> None:
+    def _send(self, person: Person, channel: str, to: str, **words: Any) -> None:
         outbox.enqueue(
             key=f"sign-in:{uuid7()}",
             channel=channel,

@@ -26,6 +26,7 @@ from backend.errors import Refusal
 from notifications.admin import LookOnly
 from people.models import Person
 from questions import desk, desk_admin, duty, words
+from questions import handoff_admin as handoff_admin  # registers its page
 from questions import topic_admin as topic_admin  # registers its pages
 from questions import workload_admin as workload_admin  # likewise
 from questions.models import AskedGroup, Question, Topic

@@ -175,7 +175,6 @@ def tell_correction(question: Question, made: Answer) -> None:
         event="answer_corrected",
         subject_key=question.subject_key,
         reply_key=code.reply_key,
-        urgent=True,
         via=question.asked_via,
         **words.corrected(question, made, question.asker, code.code),
     )

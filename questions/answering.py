@@ -195,7 +195,6 @@ def ask_back(expert: Person, assignment_id: UUID, text: str, *, received_at: dat
         subject_key=question.subject_key,
         item=item,
         reply_key=code.reply_key,
-        urgent=True,
         via=question.asked_via,
         **words.asked_back(question, made, question.asker, code.code),
     )
@@ -235,7 +234,6 @@ def _tell_clarified(question: Question, clarification: Clarification, assignment
         event="question_clarified",
         subject_key=question.subject_key,
         reply_key=code.reply_key,
-        urgent=True,
         **words.clarified(question, clarification, assignment.expert, code.code),
     )
 

@@ -80,7 +80,6 @@ def _tell_approvers(question: Question, draft: Answer) -> None:
             subject_key=question.subject_key,
             item=approval_item(draft),
             reply_key=code.reply_key,
-            urgent=True,
             **words.approval(question, draft, person, code.code),
         )
 
@@ -111,6 +110,12 @@ def _still_waits(draft: Answer) -> None:
         raise NotWaiting(_("This text no longer waits for approval: there is a newer one, or nothing is to be answered."))
 
 
+def _minutes_waited(question: Question) -> int:
+    """How long the text waited for a second pair of eyes."""
+    since = question.events.filter(kind="approval_asked").order_by("id").last()
+    return max(0, int((clock.now() - since.at).total_seconds() // 60)) if since else 0
+
+
 @transaction.atomic
 def approve(person: Person, answer_id: UUID, *, received_at: datetime) -> Answer:
     """Release a colleague's answer. Twice is fine. Raises NotFound; NotWaiting when it was edited or refused meanwhile."""
@@ -122,7 +127,7 @@ def approve(person: Person, answer_id: UUID, *, received_at: datetime) -> Answer
         Answer.objects.filter(round=draft.round_id, state=Answer.State.RELEASED).update(state=Answer.State.CORRECTED)
     Answer.objects.filter(pk=draft.pk).update(state=Answer.State.RELEASED, approved_by=person)
     draft.state, draft.approved_by = Answer.State.RELEASED, person
-    record(question, "approved", actor=person, at=received_at, answer=str(draft.pk))
+    record(question, "approved", actor=person, at=received_at, answer=str(draft.pk), minutes=_minutes_waited(question))
     item_codes.close(approval_item(draft))
     if draft.corrects_id:
         releasing.release_correction(question, draft)
@@ -138,7 +143,7 @@ def refuse(person: Person, answer_id: UUID, remark: str) -> Answer:
     question, draft = _draft(person, answer_id)
     _still_waits(draft)
     intake.set_aside(draft)
-    record(question, "approval_refused", actor=person, answer=str(draft.pk))
+    record(question, "approval_refused", actor=person, answer=str(draft.pk), minutes=_minutes_waited(question))
     if not draft.corrects_id:
         question.mark_in_hands(routing.in_whose_hands(question))
     _back_to_author(question, draft, remark)
@@ -155,7 +160,6 @@ def _back_to_author(question: Question, draft: Answer, remark: str) -> None:
         event="answer_needs_work",
         subject_key=question.subject_key,
         reply_key=code.reply_key if code else "",
-        urgent=True,
         **words.needs_work(question, draft, remark, draft.author, code.code if code else ""),
     )
     if not draft.corrects_id:

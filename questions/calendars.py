@@ -212,6 +212,11 @@ def next_open(week: Week, at: datetime) -> Span | None:
     return next(spans(week, at, at + HORIZON), None)
 
 
+def is_open(week: Week, at: datetime) -> bool:
+    """Whether this moment is working time."""
+    return next(spans(week, at, at + timedelta(minutes=1)), None) is not None
+
+
 def add_working_time(week: Week, start: datetime, amount: timedelta, horizon: timedelta = HORIZON) -> datetime | None:
     """The first moment by which `amount` of working time has passed; None when the horizon does not hold that much."""
     left = amount

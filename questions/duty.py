@@ -75,6 +75,7 @@ def tell(question: Question, event: str, *, urgent: bool = False, occasion: int 
             subject_key=question.subject_key,
             item=item(question),
             urgent=urgent,
+            on_duty=True,
             reply_key=code.reply_key,
             **words.for_desk(question, person, event, link(question), code.code),
         )

@@ -117,7 +117,6 @@ def _tell_holder(question: Question, assignment: Assignment, event: str) -> None
         event=event,
         subject_key=question.subject_key,
         item=assignment.item,
-        urgent=True,
         reply_key=code.reply_key if code else "",
         **words.reminder(question, assignment, assignment.expert, code.code if code else ""),
     )

@@ -185,7 +185,6 @@ def tell_correction(source: Question, made: Answer) -> None:
             event="answer_corrected",
             subject_key=question.subject_key,
             reply_key=code.reply_key,
-            urgent=True,
             via=question.asked_via,
             **words.corrected(question, made, person, code.code),
         )

@@ -253,7 +253,7 @@ def make_offer(
 ) -> Assignment:
     """Offer the question to this expert, whose place is taken already, and tell them. Called with the question locked."""
     person = Person.objects.get(pk=expert.person_id)
-    round_ = question.current_round
+    round_, week = question.current_round, weeks_of([person])[person.pk]
     assignment = Assignment.objects.create(
         question=question,
         round=round_,
@@ -265,7 +265,7 @@ def make_offer(
         reasons=[_about(reason, question) for reason in expert.reasons],
         score=expert.score,
         offered_at=at,
-        expires_at=offer_ends(weeks_of([person])[person.pk], now=at, due_at=round_.due_at, steps_at=round_.steps_at),
+        expires_at=offer_ends(week, now=at, due_at=round_.due_at, steps_at=round_.steps_at),
     )
     if not is_swarm:
         question.mark_offered()
@@ -280,6 +280,7 @@ def make_offer(
         subject_key=question.subject_key,
         item=assignment.item,
         category="offer",
+        on_duty=calendars.is_open(week, at),
         reply_key=code.reply_key,
         **words.offer(question, assignment, person, code.code),
     )

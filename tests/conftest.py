@@ -24,7 +24,7 @@ from django.utils import translation
 from twilio.request_validator import RequestValidator
 
 from backend import clock, embedded
-from notifications import delivery, holding, inbound, planning
+from notifications import breakers, delivery, holding, inbound, planning
 from notifications.inbound import handling, smtp
 from notifications.models import ItemCode
 from people import lifecycle
@@ -62,6 +62,11 @@ def _clock_at_rest() -> Iterator[None]:
     clock.reset()
     yield
     clock.reset()
+
+
+@pytest.fixture(autouse=True)
+def _breakers_at_rest() -> None:
+    breakers.forget()
 
 
 @pytest.fixture(autouse=True)

@@ -15,6 +15,7 @@ from django.utils.html import linebreaks
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.text import Truncator
 
+from notifications import unsubscribe
 from notifications.channels import TryLater, Undeliverable, Unknown
 from notifications.models import Delivery
 
@@ -105,6 +106,7 @@ def compose(delivery: Delivery) -> EmailMultiAlternatives:
     headers = {
         "Message-ID": message_id(delivery),
         "Auto-Submitted": "auto-generated",  # RFC 3834: so that no auto-reply answers
+        **unsubscribe.headers(delivery),
     }
     if "amazon_ses" in settings.MAIL_WEBHOOKS:
         headers["X-Metadata"] = json.dumps({"delivery": str(delivery.pk)})  # said back, also of mail by Amazon's SMTP

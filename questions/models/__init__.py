@@ -11,6 +11,7 @@ from questions.models.calendars import Calendar as Calendar
 from questions.models.calendars import CalendarSlot as CalendarSlot
 from questions.models.calendars import Closure as Closure
 from questions.models.events import Event as Event
+from questions.models.events import HandOff as HandOff
 from questions.models.events import record as record
 from questions.models.knowledge import EMBEDDING as EMBEDDING
 from questions.models.knowledge import AskedGroup as AskedGroup

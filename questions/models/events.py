@@ -21,10 +21,21 @@ class Event(models.Model):
     data = models.JSONField(default=dict)
 
     class Meta:
-        indexes: ClassVar = [models.Index(fields=["question", "id"], name="event_thread")]
+        indexes: ClassVar = [
+            models.Index(fields=["question", "id"], name="event_thread"),
+            models.Index(fields=["-at"], condition=models.Q(data__has_key="minutes"), name="event_by_hand"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.kind} {self.at:%Y-%m-%d %H:%M}"
+
+
+class HandOff(Event):
+    """The events that say how long something waited for a person: what people still carry by hand."""
+
+    class Meta:
+        proxy = True
+        verbose_name = "hand-off"
 
 
 def record(question: Question, kind: str, *, actor: Any = None, at: datetime | None = None, **data: Any) -> Event:

@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db import connection, connections
 
 from backend import clock
-from notifications import delivery, outbox
+from notifications import delivery, outbox, providers
 from notifications.models import Delivery, Notification
 from sandbox.models import Letter
 from tests.conftest import Cast, in_parallel, letters
@@ -182,7 +182,7 @@ def test_a_worker_killed_between_sending_and_noting_leaves_nothing_lost_and_noth
 def test_one_result_that_cannot_be_noted_takes_no_other_along(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
     """A provider that gives two messages one id breaks a rule of the database; the third of the batch is fine."""
     rows = [_sms(cast, f"key {number}", f"Bericht {number}") for number in range(3)]
-    monkeypatch.setitem(delivery.SEND, "sms", lambda row: "SM-3" if row.pk == rows[2].pk else "SM-twice")
+    monkeypatch.setitem(providers.SEND, "sms", lambda row: "SM-3" if row.pk == rows[2].pk else "SM-twice")
     delivery.send_due()
     assert sorted(row.state for row in Delivery.objects.all()) == ["leased", "sent", "sent"]
     assert Delivery.objects.get(pk=rows[2].pk).provider_id == "SM-3"
@@ -191,7 +191,7 @@ def test_one_result_that_cannot_be_noted_takes_no_other_along(cast: Cast, monkey
 def test_what_is_urgent_leaves_though_all_other_places_are_held_by_a_provider_that_hangs(
     cast: Cast, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    held, send = threading.Event(), delivery.SEND["sms"]
+    held, send = threading.Event(), providers.SEND["sms"]
     for number in range(6):
         _sms(cast, f"key {number}", f"Bericht {number}")
     Delivery.objects.update(is_urgent=False)
@@ -201,7 +201,7 @@ def test_what_is_urgent_leaves_though_all_other_places_are_held_by_a_provider_th
             held.wait(20)
         return send(row)
 
-    monkeypatch.setitem(delivery.SEND, "sms", hanging)
+    monkeypatch.setitem(providers.SEND, "sms", hanging)
     monkeypatch.setitem(delivery.AT_ONCE, ("sms", False), 2)
     worker = threading.Thread(target=lambda: (delivery.drain(), connections.close_all()))
     worker.start()

@@ -21,12 +21,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
 from backend import clock
-from notifications import delivery, inbound, planning
+from notifications import delivery, inbound, planning, providers
 from notifications.channels import Unknown
 from notifications.inbound import handling
 from notifications.models import Delivery, Notification
 from notifications.notify import notify, settle
-from notifications.pool import Pool
 from people.models import Person
 from sandbox import courier, fcm
 from sandbox.models import App, Letter, Switch
@@ -151,15 +150,12 @@ class Company(RuleBasedStateMachine):
         taken = delivery.claim(3)
         self._pass(django_settings.DELIVERY_LEASE_SECONDS + 1)
         delivery.drain()
-        with Pool[Delivery, delivery.Outcome](3) as pool:
-            delivery._start(pool, taken)
-            while pool.busy:
-                delivery.note(pool.finished())
+        delivery.send(taken)
         self._judge()
 
     @rule(status=st.sampled_from(["sent", "fate"]), is_lost=st.booleans())
     def a_callback_is_faster_than_the_answer(self, status: str, is_lost: bool) -> None:
-        send = delivery.SEND["sms"]
+        send = providers.SEND["sms"]
 
         def send_and_hear(row: Delivery) -> str:
             sid = send(row)
@@ -168,7 +164,7 @@ class Company(RuleBasedStateMachine):
                 raise Unknown("the answer was lost")
             return sid
 
-        with patch.dict(delivery.SEND, {"sms": send_and_hear}):
+        with patch.dict(providers.SEND, {"sms": send_and_hear}):
             delivery.drain()
         self._judge()
 

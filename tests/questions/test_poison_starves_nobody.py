@@ -7,7 +7,7 @@ import pytest
 from django.db import connection
 
 from backend import clock
-from notifications import delivery, outbox
+from notifications import delivery, outbox, providers
 from notifications import tasks as notification_tasks
 from notifications.models import Delivery, InboundMessage
 from people import tasks as people_tasks
@@ -146,7 +146,7 @@ def test_deliveries(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
         sent.append(row.key)
         return row.key
 
-    monkeypatch.setitem(delivery.SEND, "sms", send)
+    monkeypatch.setitem(providers.SEND, "sms", send)
     tick(lambda: delivery.send_due(1))
     assert sent == ["d1"]
 

@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('notifications', '0002_push'),
+        ('notifications', '0003_delivery_lanes_and_timeline'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
