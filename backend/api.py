@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
-from backend import busy, health
+from backend import busy, health, sync
 from backend.errors import Refusal
 from backend.manners import PROBLEM_TYPE, JsonParser, problem
 from notifications.api import devices_router
@@ -62,6 +62,7 @@ api.add_router("", till_router)
 api.add_router("", reports_router)
 api.add_router("", notifications_router)
 api.add_router("", devices_router)
+api.add_router("", sync.router)
 api.add_router("", health.router)
 
 

@@ -15,6 +15,7 @@ import ninja
 import orjson
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from ninja.parser import Parser
 from pydantic import AfterValidator, ConfigDict, Field, StringConstraints
@@ -74,6 +75,11 @@ class Schema(ninja.Schema):
     model_config = ConfigDict(str_max_length=8000)
 
 
+def language() -> str:
+    """What is spoken in this request: nl or en."""
+    return "en" if (get_language() or "").startswith("en") else "nl"
+
+
 class FieldProblem(Schema):
     field: str = Field(description="Where the trouble is: `body.text`, `query.cursor`, `header.Idempotency-Key`.")
     code: str = Field(description="Stable name of the rule that was broken, for programs.")
@@ -98,6 +104,7 @@ TITLES = {
     404: "Not Found",
     405: "Method Not Allowed",
     409: "Conflict",
+    410: "Gone",
     413: "Content Too Large",
     415: "Unsupported Media Type",
     422: "Unprocessable Content",

@@ -18,6 +18,7 @@ from backend.manners import (
     Page,
     Schema,
     ShortCode,
+    language,
     page_soonest_first,
     problems,
 )
@@ -59,8 +60,8 @@ class DeskItemOut(Schema):
             text=question.text,
             language=question.language,
             state=question.state,
-            topic=topic_brief(question.topic, reader.language),
-            guesses=[TopicBrief(slug=topic.slug, name=topic.name(reader.language)) for topic in guesses],
+            topic=topic_brief(question.topic, language()),
+            guesses=[TopicBrief(slug=topic.slug, name=topic.name(language())) for topic in guesses],
             promise=PromiseOut.of(question.current_round, clock.now()),
             holder=question.desk_holder.name if question.desk_holder else None,
         )

@@ -9,7 +9,7 @@ from ninja import Router
 
 from backend import clock, idempotency
 from backend.errors import NotFound
-from backend.manners import BadRequest, Cursor, IdempotencyKey, Limit, Page, Schema, page, problems
+from backend.manners import BadRequest, Cursor, IdempotencyKey, Limit, Page, Schema, language, page, problems
 from people.bearer import caller
 from people.by_name import page_by_name
 from people.models import Person
@@ -79,7 +79,7 @@ def get_statement_csv(request: HttpRequest) -> HttpResponse:
 )
 def list_offers(request: HttpRequest) -> Any:
     me = caller(request)
-    return [OfferOut.of(offer, me.language) for offer in gifts.open_offers(me, clock.now())]
+    return [OfferOut.of(offer, language()) for offer in gifts.open_offers(me, clock.now())]
 
 
 @router.post(
@@ -176,7 +176,7 @@ def list_given(request: HttpRequest, cursor: Cursor, limit: Limit) -> Any:
 def list_badges(request: HttpRequest) -> Any:
     """Mine and those I can still get, with how far I am."""
     me = caller(request)
-    return [BadgeOut.of(row, me.language) for row in badges.mine(me)]
+    return [BadgeOut.of(row, language()) for row in badges.mine(me)]
 
 
 @router.get(
@@ -189,5 +189,5 @@ def list_team_badges(request: HttpRequest, cursor: Cursor, limit: Limit) -> Any:
     """Only of those who chose to show them (`shows_badges` of `PATCH /me`), by name. There is no ranking."""
     me = caller(request)
     return page_by_name(
-        badges.team_of(me), cursor=cursor, limit=limit, show=lambda person: TeamMateOut.of(person, me.language)
+        badges.team_of(me), cursor=cursor, limit=limit, show=lambda person: TeamMateOut.of(person, language())
     )
