@@ -25,7 +25,8 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = Env()
-for _name in ("DATABASE_URL", "REDIS_URL", "EMAIL_URL", "ALLOWED_HOSTS", "WEB_PORT", "MAIL_IN_PORT", "TRUST_PROXY"):
+_ports = ("WEB_PORT", "LIVE_PORT", "MAIL_IN_PORT")
+for _name in ("DATABASE_URL", "REDIS_URL", "EMAIL_URL", "ALLOWED_HOSTS", "TRUST_PROXY", *_ports):
     if not os.environ.get(_name, "x").strip():
         del os.environ[_name]  # compose files pass what is unset as empty
 
@@ -74,6 +75,7 @@ DEBUG = False
 # --- where people reach us -------------------------------------------------------------------------------------------
 WEB_HOST = env.str("WEB_HOST", "127.0.0.1")
 WEB_PORT = env.int("WEB_PORT", 8000)
+LIVE_PORT = env.int("LIVE_PORT", 8001)
 PUBLIC_BASE_URL = _required_in_production("PUBLIC_BASE_URL", f"http://127.0.0.1:{WEB_PORT}").rstrip("/")
 _public = urlsplit(PUBLIC_BASE_URL)
 if _public.scheme not in {"http", "https"} or not _public.hostname:
@@ -81,6 +83,10 @@ if _public.scheme not in {"http", "https"} or not _public.hostname:
 if "_" in _public.hostname:
     raise ImproperlyConfigured("PUBLIC_BASE_URL's host must not hold an underscore: Twilio refuses to call it back")
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", [_public.hostname, "127.0.0.1", "localhost"])
+# Where the live process answers `GET /events`. In production the proxy in front sends that one path there.
+EVENTS_URL = env.str("EVENTS_URL", "") or (
+    f"{PUBLIC_BASE_URL}/api/v1/events" if PRODUCTION else f"http://127.0.0.1:{LIVE_PORT}/api/v1/events"
+)
 CSRF_TRUSTED_ORIGINS = [PUBLIC_BASE_URL]
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.bool("TRUST_PROXY", False) else None
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _public.scheme == "https"

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from typing import Annotated, Any
 from uuid import UUID
 
+from django.conf import settings
 from django.core import signing
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
@@ -60,6 +61,13 @@ class ResyncRequired(Refusal):
     status = 410
 
 
+class EventsElsewhere(Refusal):
+    """Asked of the web server: an open stream would keep one of its threads."""
+
+    code = "events_elsewhere"
+    status = 421
+
+
 class RemovedOut(Schema):
     """Something that is gone, or does not concern me any more: delete the copy."""
 
@@ -81,6 +89,10 @@ class SyncOut(Schema):
     gifts: list[GiftOut] = Field([], description="Given by me.")
     inbox: list[InboxItem] = Field([], description="Told to me.")
     removed: list[RemovedOut] = Field([], description="Copies to delete.")
+
+    def is_empty(self) -> bool:
+        lists = (self.topics, self.questions, self.assignments, self.gifts, self.inbox, self.removed)
+        return self.me is None and self.wallet is None and not any(lists)
 
 
 @dataclass(frozen=True)
@@ -140,6 +152,24 @@ def get_sync(request: HttpRequest, cursor: SyncCursor, limit: SyncLimit) -> Any:
     was made for another `Accept-Language`: ask again without one.
     """
     return read(caller(request), cursor, limit)
+
+
+@router.get(
+    "/events",
+    response={200: str, **problems(410, 421)},
+    operation_id="stream_events",
+    summary="What has changed for me, as it happens",
+)
+def stream_events(request: HttpRequest, cursor: SyncCursor) -> Any:
+    """Server-sent events, at `events_url` of `GET /config`. `sync` events hold what `GET /sync` would answer, and its
+    cursor as their `id`: keep both, and reconnect with `Last-Event-ID` (or `cursor`) to go on without a gap. Without
+    either it begins now.
+
+    First comes `ready` with the cursor; comments are signs of life, every 15 seconds. `signed_out` and `replaced` (too many
+    streams of mine: the oldest goes) end it: do not come back by yourself. `resync_required` (410) as with `GET /sync`.
+    `events_elsewhere` (421) from a server that does not stream: use `events_url`.
+    """
+    raise EventsElsewhere(_("Events are streamed at %(url)s.") % {"url": settings.EVENTS_URL})
 
 
 def read(reader: Person, text: str | None, limit: int = PAGE) -> SyncOut:

@@ -4,7 +4,7 @@ from uuid import UUID
 
 from celery import shared_task
 
-from backend import idempotency
+from backend import changes, clock, idempotency
 from notifications import delivery, devices, inbound, planning
 from notifications.inbound import handling
 
@@ -42,3 +42,4 @@ def purge() -> None:
     inbound.purge()
     devices.purge()
     idempotency.purge()
+    changes.purge(clock.real())

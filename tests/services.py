@@ -49,7 +49,7 @@ def _prepare() -> None:
     os.environ["DATABASE_URL"] = os.environ["CEO_TEST_DATABASE_URL"]
     os.environ["REDIS_URL"] = os.environ["CEO_TEST_REDIS_URL"].rsplit("/", 1)[0] + f"/{number}"
     os.environ["VAR_DIR"] = str(VAR / WORKER)
-    for name in ("WEB_PORT", "SANDBOX_TWILIO_PORT", "SANDBOX_FCM_PORT", "SANDBOX_SMTP_PORT", "MAIL_IN_PORT"):
+    for name in ("WEB_PORT", "LIVE_PORT", "SANDBOX_TWILIO_PORT", "SANDBOX_FCM_PORT", "SANDBOX_SMTP_PORT", "MAIL_IN_PORT"):
         os.environ[name] = str(embedded.free_port())
     os.environ["DELIVERY_LEASE_SECONDS"] = "20"
 
