@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
-from backend import busy, health, sync
+from backend import busy, health, idempotency, sync
 from backend.errors import Refusal
 from backend.manners import PROBLEM_TYPE, JsonParser, problem
 from notifications.api import devices_router
@@ -50,6 +50,7 @@ api = Api(
     docs_url="/docs",
     urls_namespace="api",
 )
+api.add_decorator(idempotency.for_every_write)
 api.add_router("", people_router)
 api.add_router("", questions_router)
 api.add_router("", assignments_router)
@@ -68,7 +69,8 @@ api.add_router("", health.router)
 
 @api.exception_handler(Refusal)
 def refused(request: HttpRequest, error: Refusal) -> HttpResponse:
-    return problem(error.status, error.code, error.message)
+    wait = error.extra.get("retry_after")
+    return problem(error.status, error.code, error.message, headers={"Retry-After": str(wait)} if wait else None)
 
 
 @api.exception_handler(ValidationError)

@@ -28,7 +28,7 @@ from django.http import HttpResponse  # noqa: E402
 from django.utils import translation  # noqa: E402
 from django.utils.translation import gettext as _  # noqa: E402
 
-from backend import busy, changes, clock, health, pulse, sync  # noqa: E402
+from backend import busy, changes, clock, cors, health, pulse, request_ids, sync  # noqa: E402
 from backend.errors import Refusal  # noqa: E402
 from backend.manners import language, problem  # noqa: E402
 from people.bearer import Bearer  # noqa: E402
@@ -241,16 +241,19 @@ def _raw(headers: dict[str, str]) -> list[tuple[bytes, bytes]]:
     return [(name.lower().encode(), value.encode("latin-1")) for name, value in headers.items()]
 
 
-async def _respond(send: Send, response: HttpResponse) -> None:
-    await send({"type": "http.response.start", "status": response.status_code, "headers": _raw(dict(response.items()))})
+async def _respond(send: Send, response: HttpResponse, headers: dict[str, str]) -> None:
+    told = _raw({**dict(response.items()), **headers})
+    await send({"type": "http.response.start", "status": response.status_code, "headers": told})
     await send({"type": "http.response.body", "body": response.content})
 
 
 def _refused(request: ASGIRequest) -> HttpResponse | None:
     if request.path != PATH:
         return problem(404, "not_found", _("This does not exist."))
+    if request.method == "OPTIONS":
+        return HttpResponse(status=204, headers={"Allow": "GET, OPTIONS"})
     if request.method != "GET":
-        return problem(405, "method_not_allowed", _("This cannot be done here."), headers={"Allow": "GET"})
+        return problem(405, "method_not_allowed", _("This cannot be done here."), headers={"Allow": "GET, OPTIONS"})
     return None
 
 
@@ -279,8 +282,10 @@ async def application(scope: dict[str, Any], receive: Receive, send: Send) -> No
         await _lifespan(receive, send)
         return
     request = ASGIRequest(scope, io.BytesIO())
+    name = request_ids.of(request.headers.get(request_ids.HEADER, ""))
+    headers = {request_ids.HEADER: name, **cors.headers(request.headers, preflight=request.method == "OPTIONS")}
     opened = _refused(request) or await in_database(_open)(request)
     if isinstance(opened, Stream):
-        await serve(opened, receive, send, {})
+        await serve(opened, receive, send, headers)
     else:
-        await _respond(send, opened)
+        await _respond(send, opened, headers)

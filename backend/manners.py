@@ -23,6 +23,7 @@ from pydantic import AfterValidator, ConfigDict, Field, StringConstraints
 from backend.errors import Refusal
 
 PROBLEM_TYPE = "application/problem+json"
+BODY_BYTES = 256 * 1024  # the longest texts, each character escaped, and room
 PAGE_ITEMS = 20
 PAGE_ITEMS_MAX = 100
 
@@ -37,6 +38,13 @@ class BadRequest(Refusal):
 class UnsupportedMediaType(Refusal):
     code = "unsupported_media_type"
     status = 415
+
+
+class ContentTooLarge(Refusal):
+    """A JSON body beyond what any operation takes."""
+
+    code = "content_too_large"
+    status = 413
 
 
 def printable(value: str) -> str:
@@ -60,6 +68,19 @@ IdempotencyKey = Annotated[
     str,
     ninja.Header(
         ...,
+        alias="Idempotency-Key",
+        min_length=8,
+        max_length=128,
+        pattern=r"^[!-~]+$",
+        description="A key of the app's for this request: sent again it gives the first response and does nothing more.",
+    ),
+]
+
+
+IdempotencyKeyMaybe = Annotated[
+    str | None,
+    ninja.Header(
+        None,
         alias="Idempotency-Key",
         min_length=8,
         max_length=128,
@@ -129,12 +150,22 @@ def problems(*statuses: int) -> dict[Any, type[Problem]]:
     return {frozenset({400, 401, 422, *statuses}): Problem}
 
 
+def _announced(request: HttpRequest) -> int:
+    """Bytes that the body will have by its own word, so that one that is too large is not even read."""
+    try:
+        return int(request.META.get("CONTENT_LENGTH") or 0)
+    except ValueError:
+        return 0
+
+
 class JsonParser(Parser):
     """Reads JSON that says it is JSON. orjson refuses lone surrogates, NaN and broken UTF-8."""
 
     def parse_body(self, request: HttpRequest) -> Any:
         if request.content_type != "application/json":
             raise UnsupportedMediaType(_("Send the body as application/json."))
+        if _announced(request) > BODY_BYTES or len(request.body) > BODY_BYTES:
+            raise ContentTooLarge(_("This is too large."))
         try:
             return orjson.loads(request.body)
         except orjson.JSONDecodeError as error:

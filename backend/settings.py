@@ -235,10 +235,12 @@ INSTALLED_APPS = [
     *(["sandbox"] if SANDBOX else []),
 ]
 MIDDLEWARE = [
+    "backend.request_ids.Middleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
+    "backend.edge.Middleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -250,6 +252,11 @@ MIDDLEWARE = [
 ROOT_URLCONF = "backend.urls"
 WSGI_APPLICATION = "backend.wsgi.application"
 APPEND_SLASH = False
+# Web pages that may call the API from a browser: https://app.example, separated by commas.
+CORS_ORIGINS = frozenset(env.list("CORS_ORIGINS", []))
+# How much one caller may ask of one process of the web server; 0: as much as they like. A till's key is a whole shop's.
+API_REQUESTS_PER_MINUTE = env.int("API_REQUESTS_PER_MINUTE", 600)
+TILL_REQUESTS_PER_MINUTE = env.int("TILL_REQUESTS_PER_MINUTE", 6000)
 DATA_UPLOAD_MAX_MEMORY_SIZE = 26_214_400  # 25 MB: the largest mail a webhook may carry
 TEMPLATES = [
     {
@@ -321,9 +328,12 @@ UNFOLD = {
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
-    "filters": {"secrets": {"()": "backend.log_lines.HideSecrets"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["secrets"]}},
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(request_id)s %(name)s %(message)s"}},
+    "filters": {
+        "secrets": {"()": "backend.log_lines.HideSecrets"},
+        "request": {"()": "backend.log_lines.NameRequest"},
+    },
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["secrets", "request"]}},
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", "INFO")},
     "loggers": {"django.security.DisallowedHost": {"level": "ERROR"}, "httpx": {"level": "WARNING"}},
 }

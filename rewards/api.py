@@ -9,7 +9,18 @@ from ninja import Router
 
 from backend import clock, idempotency
 from backend.errors import NotFound
-from backend.manners import BadRequest, Cursor, IdempotencyKey, Limit, Page, Schema, language, page, problems
+from backend.manners import (
+    BadRequest,
+    Cursor,
+    IdempotencyKey,
+    IdempotencyKeyMaybe,
+    Limit,
+    Page,
+    Schema,
+    language,
+    page,
+    problems,
+)
 from people.bearer import caller
 from people.by_name import page_by_name
 from people.models import Person
@@ -131,10 +142,17 @@ def cancel_gift(request: HttpRequest, gift_id: UUID) -> Any:
     operation_id="renew_gift_link",
     summary="A new link",
 )
-def renew_link(request: HttpRequest, gift_id: UUID) -> Any:
+def renew_link(request: HttpRequest, gift_id: UUID, idempotency_key: IdempotencyKeyMaybe = None) -> Any:
     """The old link and its code die at once. `gift_gone` when it is over."""
-    gift = ledger.retried(lambda: gifts.new_link(caller(request), gift_id))
-    return SharedGiftOut(**SharedGiftOut.reveal(SharedGiftOut.of(gift).model_dump()))
+
+    def work() -> tuple[int, Schema]:
+        return 200, SharedGiftOut.of(gifts.new_link(caller(request), gift_id))
+
+    if idempotency_key:
+        key = idempotency_key
+        return ledger.retried(lambda: idempotency.once(request, key, work, reveal=SharedGiftOut.reveal))
+    _status, gift = ledger.retried(work)
+    return SharedGiftOut(**SharedGiftOut.reveal(gift.model_dump()))
 
 
 @router.post(

@@ -45,7 +45,10 @@ def check(shop_id: UUID, address: str) -> None:
     used = dict(Counter.objects.filter(scope__in=scopes).values_list("scope", "used"))
     here, shop, everywhere = (used.get(scope, 0) for scope in scopes)
     if here >= PER_ADDRESS_MAX or shop >= PER_SHOP_MAX or (everywhere >= EVERYWHERE_MAX and shop > HANDFUL):
-        raise TooManyTries(_("Too many unknown codes. Try again in ten minutes."))
+        into = clock.real().timestamp() % WINDOW.total_seconds()
+        raise TooManyTries(
+            _("Too many unknown codes. Try again in ten minutes."), retry_after=int(WINDOW.total_seconds() - into) + 1
+        )
 
 
 def count(shop_id: UUID, address: str) -> None:
