@@ -8,13 +8,14 @@ from django.utils.translation import gettext as _
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
-from backend import busy, health, idempotency, sync
+from backend import app_config, busy, health, idempotency, specification, sync
 from backend.errors import Refusal
-from backend.manners import PROBLEM_TYPE, JsonParser, problem
+from backend.manners import JsonParser, problem
 from notifications.api import devices_router
 from notifications.api import router as notifications_router
 from people.api import router as people_router
 from people.bearer import Bearer
+from people.ground_rules_api import router as ground_rules_router
 from questions.api import router as questions_router
 from questions.assignments_api import router as assignments_router
 from questions.desk_api import router as desk_router
@@ -25,20 +26,14 @@ from rewards.api import router as rewards_router
 from rewards.reports_api import router as reports_router
 from rewards.till_api import router as till_router
 
-VERSION = "1.1.0"
+VERSION = "1.2.0"
 
 
 class Api(NinjaAPI):
-    """django-ninja with its specification told the truth about our errors."""
+    """django-ninja with its specification completed."""
 
     def get_openapi_schema(self, **kwargs: Any) -> Any:
-        schema = super().get_openapi_schema(**kwargs)
-        for path in schema["paths"].values():
-            for operation in path.values():
-                for status, response in operation["responses"].items():
-                    if int(status) >= 400 and "content" in response:
-                        response["content"] = {PROBLEM_TYPE: next(iter(response["content"].values()))}
-        return schema
+        return specification.complete(super().get_openapi_schema(**kwargs))
 
 
 api = Api(
@@ -63,6 +58,8 @@ api.add_router("", till_router)
 api.add_router("", reports_router)
 api.add_router("", notifications_router)
 api.add_router("", devices_router)
+api.add_router("", ground_rules_router)
+api.add_router("", app_config.router)
 api.add_router("", sync.router)
 api.add_router("", health.router)
 

@@ -313,6 +313,14 @@ PERSONAL_SCORES = env.bool("PERSONAL_SCORES", False)
 # Whose national holidays are off for everybody who works Monday to Friday; empty for none.
 HOLIDAYS_COUNTRY = env.str("HOLIDAYS_COUNTRY", "NL")
 
+# --- the app ---------------------------------------------------------------------------------------------------------
+IOS_MINIMUM_VERSION = env.str("IOS_MINIMUM_VERSION", "")
+ANDROID_MINIMUM_VERSION = env.str("ANDROID_MINIMUM_VERSION", "")
+# Whose links open in the app: TEAMID.bundle.id of iOS, and package and certificates' SHA-256 fingerprints of Android.
+IOS_APP_IDS = env.list("IOS_APP_IDS", [])
+ANDROID_PACKAGE = env.str("ANDROID_PACKAGE", "")
+ANDROID_CERTIFICATES = env.list("ANDROID_CERTIFICATES", [])
+
 ACCESS_TOKEN_DAYS = env.int("ACCESS_TOKEN_DAYS", 90)
 
 UNFOLD = {

@@ -167,5 +167,6 @@ def list_devices(request: HttpRequest) -> Any:
     summary="Push to this phone no more",
 )
 def remove_device(request: HttpRequest, device_id: UUID) -> HttpResponse:
+    """From now on the other phones, SMS or mail. Twice is fine."""
     devices.unregister(request.auth, device_id)  # type: ignore[attr-defined]
     return HttpResponse(status=204)

@@ -34,6 +34,7 @@ router = Router()
     summary="What questions can be about",
 )
 def list_topics(request: HttpRequest) -> Any:
+    """Those in use, in the language of the request. Small and rarely changed: ask with `If-None-Match`."""
     return [TopicOut.of(topic, language()) for topic in Topic.objects.filter(is_active=True)]
 
 
@@ -102,6 +103,7 @@ def list_questions(request: HttpRequest, cursor: Cursor, limit: Limit) -> Any:
     summary="One question of mine, with answer and thread",
 )
 def get_question(request: HttpRequest, question_id: UUID) -> Any:
+    """Its thread holds the first 200 things that happened."""
     me = caller(request)
     found = copies.my_questions(me, [question_id])
     if not found:

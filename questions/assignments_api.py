@@ -67,6 +67,7 @@ def _mine(request: HttpRequest, assignment_id: UUID) -> AssignmentDetail:
     summary="One question offered to me",
 )
 def get_assignment(request: HttpRequest, assignment_id: UUID) -> Any:
+    """With what was asked back, and my newest text for it."""
     return _mine(request, assignment_id)
 
 

@@ -74,6 +74,7 @@ def _record(row: Expertise) -> RecordOut:
     summary="What I answer questions about",
 )
 def list_expertise(request: HttpRequest) -> Any:
+    """By topic; with my own figures where the company counts them."""
     me = caller(request)
     return [ExpertiseOut.of(row, language()) for row in skills.of(me)[:MINE_MAX]]
 

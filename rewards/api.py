@@ -45,6 +45,7 @@ CSV_LINES = 10_000
 
 @router.get("/wallet", response={200: WalletOut, **problems()}, operation_id="get_wallet", summary="What I can give away")
 def get_wallet(request: HttpRequest) -> Any:
+    """What has lapsed does not count. Held credits come back when nobody claims the gift."""
     return WalletOut.of(ledger.wallet(caller(request), clock.now()))
 
 
@@ -89,6 +90,7 @@ def get_statement_csv(request: HttpRequest) -> HttpResponse:
     "/offers", response={200: list[OfferOut], **problems()}, operation_id="list_offers", summary="What I can hand out"
 )
 def list_offers(request: HttpRequest) -> Any:
+    """Open now and meant for somebody with my roles; whether my credits suffice, `get_wallet` says."""
     me = caller(request)
     return [OfferOut.of(offer, language()) for offer in gifts.open_offers(me, clock.now())]
 
@@ -119,6 +121,7 @@ def list_gifts(request: HttpRequest, cursor: Cursor, limit: Limit) -> Any:
 
 @router.get("/gifts/{gift_id}", response={200: GiftOut, **problems(404)}, operation_id="get_gift", summary="One of them")
 def get_gift(request: HttpRequest, gift_id: UUID) -> Any:
+    """Given by me: claimed and redeemed, never where or when."""
     gift = Gift.objects.select_related("offer", "giver").filter(pk=gift_id, giver=caller(request)).first()
     if gift is None:
         raise NotFound(_("This gift does not exist."))
