@@ -1,4 +1,4 @@
-"""What the app must know before and beside everything else: `GET /config`, and the files by which phones trust our links."""
+"""What the app must know before everything else: `GET /config`, and the files by which phones trust our links."""
 
 from typing import Any
 

@@ -253,7 +253,7 @@ ROOT_URLCONF = "backend.urls"
 WSGI_APPLICATION = "backend.wsgi.application"
 APPEND_SLASH = False
 # Web pages that may call the API from a browser: https://app.example, separated by commas.
-CORS_ORIGINS = frozenset(env.list("CORS_ORIGINS", []))
+CORS_ORIGINS: frozenset[str] = frozenset(env.list("CORS_ORIGINS", []))
 # How much one caller may ask of one process of the web server; 0: as much as they like. A till's key is a whole shop's.
 API_REQUESTS_PER_MINUTE = env.int("API_REQUESTS_PER_MINUTE", 600)
 TILL_REQUESTS_PER_MINUTE = env.int("TILL_REQUESTS_PER_MINUTE", 6000)
@@ -317,9 +317,9 @@ HOLIDAYS_COUNTRY = env.str("HOLIDAYS_COUNTRY", "NL")
 IOS_MINIMUM_VERSION = env.str("IOS_MINIMUM_VERSION", "")
 ANDROID_MINIMUM_VERSION = env.str("ANDROID_MINIMUM_VERSION", "")
 # Whose links open in the app: TEAMID.bundle.id of iOS, and package and certificates' SHA-256 fingerprints of Android.
-IOS_APP_IDS = env.list("IOS_APP_IDS", [])
+IOS_APP_IDS: list[str] = env.list("IOS_APP_IDS", [])
 ANDROID_PACKAGE = env.str("ANDROID_PACKAGE", "")
-ANDROID_CERTIFICATES = env.list("ANDROID_CERTIFICATES", [])
+ANDROID_CERTIFICATES: list[str] = env.list("ANDROID_CERTIFICATES", [])
 
 ACCESS_TOKEN_DAYS = env.int("ACCESS_TOKEN_DAYS", 90)
 

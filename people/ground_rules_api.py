@@ -30,8 +30,8 @@ class GroundRulesOut(Schema):
     @classmethod
     def of(cls, rules: GroundRules, reader: Person) -> "GroundRulesOut":
         said = ground_rules.accepted_at(reader, rules)
-        same = {"version": rules.version, "published_at": rules.published_at}
-        return cls(text=rules.text(language()), accepted_at=said, **same)
+        text = rules.text(language())
+        return cls(version=rules.version, text=text, published_at=rules.published_at, accepted_at=said)
 
 
 @router.get(

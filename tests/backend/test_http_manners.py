@@ -42,7 +42,8 @@ def test_every_line_of_the_log_says_during_which_request(quiet_cast: Cast, caplo
     with caplog.at_level(logging.WARNING):
         api(quiet_cast.alice).get("/api/v1/nothing", headers={"X-Request-ID": "phone-7_abcdef"})
     assert {record.request_id for record in caplog.records if record.name == "django.request"} == {"phone-7_abcdef"}
-    assert "request_id" in settings.LOGGING["formatters"]["line"]["format"]
+    formatters: Any = settings.LOGGING["formatters"]
+    assert "request_id" in formatters["line"]["format"]
 
 
 @pytest.mark.parametrize("path", ["/me", "/topics", "/directory", "/offers", "/questions", "/badges"])

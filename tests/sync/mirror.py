@@ -1,6 +1,6 @@
 """An app that keeps copies: what it holds after each `GET /sync`."""
 
-from typing import Any
+from typing import Any, Self
 
 from django.test import Client
 
@@ -38,7 +38,7 @@ class Mirror:
         self.answers += 1
         return bool(body["has_more"])
 
-    def sync(self) -> "Mirror":
+    def sync(self) -> Self:
         while self.step():
             pass
         return self

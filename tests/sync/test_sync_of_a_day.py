@@ -5,6 +5,7 @@ import json
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from backend import clock
 from questions.models import Assignment
@@ -55,4 +56,4 @@ def test_a_day_of_a_normal_employee_stays_below_ten_kilobytes(cast: Cast) -> Non
 
 
 def _offer(cast: Cast, question: str) -> str:
-    return str(Assignment.objects.get(question=question, expert=cast.bob).pk)
+    return str(Assignment.objects.get(question=UUID(question), expert=cast.bob).pk)
