@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
+from weakref import WeakKeyDictionary
 
 from django.db import connection
 
@@ -69,11 +70,18 @@ def _short(text: str) -> str:
     return text if len(text) <= SNAPSHOT_CHARACTERS else "{0}:{0}:".format(text.split(":")[0])
 
 
+_databases: WeakKeyDictionary[Any, str] = WeakKeyDictionary()
+
+
 def database() -> str:
-    """Of which PostgreSQL the transaction numbers are: a restored copy counts on its own."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT system_identifier FROM pg_control_system()")
-        return str(cursor.fetchone()[0])
+    """Of which PostgreSQL the transaction numbers are: a restored copy counts on its own. Asked once a connection."""
+    connection.ensure_connection()
+    known = _databases.get(connection.connection)
+    if known is None:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT system_identifier FROM pg_control_system()")
+            known = _databases[connection.connection] = str(cursor.fetchone()[0])
+    return known
 
 
 # The floor is read in the statement that reads the changes: what is purged meanwhile cannot be missed.
