@@ -8,14 +8,15 @@ from django.utils.translation import gettext as _
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
-from backend import busy, health, openapi_links
+from backend import app_config, busy, health, idempotency, openapi_links, specification, sync
 from backend.errors import Refusal
-from backend.manners import PROBLEM_TYPE, JsonParser, problem
+from backend.manners import JsonParser, problem
 from notifications.api import devices_router
 from notifications.api import router as notifications_router
 from notifications.preferences_api import router as preferences_router
 from people.api import router as people_router
 from people.bearer import Bearer
+from people.ground_rules_api import router as ground_rules_router
 from questions.api import router as questions_router
 from questions.assignments_api import router as assignments_router
 from questions.attachments_api import router as attachments_router
@@ -27,22 +28,14 @@ from rewards.api import router as rewards_router
 from rewards.reports_api import router as reports_router
 from rewards.till_api import router as till_router
 
-VERSION = "1.1.0"
-FILE = {"type": "string", "contentMediaType": "application/octet-stream"}
+VERSION = "1.2.0"
 
 
 class Api(NinjaAPI):
-    """django-ninja with its specification told the truth about our errors."""
+    """django-ninja with its specification completed."""
 
     def get_openapi_schema(self, **kwargs: Any) -> Any:
-        schema = super().get_openapi_schema(**kwargs)
-        for path in schema["paths"].values():
-            for operation in path.values():
-                for status, response in operation["responses"].items():
-                    if int(status) >= 400 and "content" in response:
-                        response["content"] = {PROBLEM_TYPE: next(iter(response["content"].values()))}
-                    elif files := operation.get("x-files"):
-                        response["content"] = {kind: {"schema": FILE} for kind in files}
+        schema = specification.complete(super().get_openapi_schema(**kwargs))
         openapi_links.add(schema)
         return schema
 
@@ -56,6 +49,7 @@ api = Api(
     docs_url="/docs",
     urls_namespace="api",
 )
+api.add_decorator(idempotency.for_every_write)
 api.add_router("", people_router)
 api.add_router("", questions_router)
 api.add_router("", assignments_router)
@@ -70,12 +64,16 @@ api.add_router("", reports_router)
 api.add_router("", notifications_router)
 api.add_router("", devices_router)
 api.add_router("", preferences_router)
+api.add_router("", ground_rules_router)
+api.add_router("", app_config.router)
+api.add_router("", sync.router)
 api.add_router("", health.router)
 
 
 @api.exception_handler(Refusal)
 def refused(request: HttpRequest, error: Refusal) -> HttpResponse:
-    return problem(error.status, error.code, error.message)
+    wait = error.extra.get("retry_after")
+    return problem(error.status, error.code, error.message, headers={"Retry-After": str(wait)} if wait else None)
 
 
 @api.exception_handler(ValidationError)

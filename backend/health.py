@@ -32,7 +32,7 @@ QUEUES: dict[str, tuple[str, str, str, bool]] = {
 
 class PartOut(Schema):
     name: str = Field(
-        description="`web`, `worker`, `beat`, `mail-in`, or `timetable`: timed work gets from beat to a worker."
+        description="`web`, `live`, `worker`, `beat`, `mail-in`, or `timetable`: timed work gets from beat to a worker."
     )
     age_seconds: float = Field(description="Since its last sign of life.")
     stale: bool

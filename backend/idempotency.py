@@ -5,22 +5,30 @@ until the first has committed, and then reads its answer; when the first rolled 
 """
 
 import hashlib
+import re
 from collections.abc import Callable
 from datetime import timedelta
+from functools import wraps
 from typing import Any
 from uuid import UUID
 
 import orjson
+from django.contrib.auth import get_user_model
 from django.db import connection, transaction
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 
 from backend import clock
-from backend.errors import Refusal
+from backend.errors import Invalid, Refusal
 from backend.manners import PROBLEM_TYPE, Schema, problem
 from backend.models import RequestKey
+from backend.retry import until_done
 
 KEEP = timedelta(days=7)
+HEADER = "Idempotency-Key"
+KEY = re.compile(r"[!-~]{8,128}")
+TAKEN = "idempotency_key"  # the parameter of operations that take it themselves
+READS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 class KeyReused(Refusal):
@@ -36,7 +44,7 @@ Reveal = Callable[[dict[str, Any]], dict[str, Any]]
 def once(
     request: HttpRequest,
     key: str,
-    work: Callable[[], tuple[int, Schema]],
+    work: Callable[[], tuple[int, Schema | None]],
     *,
     owner: UUID | None = None,
     reveal: Reveal | None = None,
@@ -56,6 +64,8 @@ def once(
             RequestKey.objects.filter(owner=owner, key=key).update(status=status, body=body)
         else:
             status, body = _first(owner, key, digest)
+    if status == 204:
+        return HttpResponse(status=status, headers=_replayed(fresh))
     if status >= 400:
         return HttpResponse(body, status=status, content_type=PROBLEM_TYPE, headers=_replayed(fresh))
     if reveal:
@@ -84,13 +94,46 @@ def _first(owner: UUID, key: str, digest: bytes) -> tuple[int, bytes]:
     return first.status, bytes(first.body)
 
 
-def _run(work: Callable[[], tuple[int, Schema]]) -> tuple[int, bytes]:
+def _run(work: Callable[[], tuple[int, Schema | None]]) -> tuple[int, bytes]:
     try:
         with transaction.atomic():
             status, result = work()
     except Refusal as refusal:
         return refusal.status, problem(refusal.status, refusal.code, refusal.message).content
-    return status, orjson.dumps(result.model_dump(mode="json", by_alias=True))
+    return status, b"" if result is None else orjson.dumps(result.model_dump(mode="json", by_alias=True))
+
+
+# --- for every operation that writes ---------------------------------------------------------------------------------
+
+
+def for_every_write(operation: Callable[..., Any]) -> Callable[..., Any]:
+    """An operation that takes no key of its own takes one all the same: those that may be done twice, too, answer the
+    repetition of a request with its first answer. Uploads and tills, which have their receipts, are left alone."""
+
+    @wraps(operation)
+    def keyed(request: HttpRequest, **values: Any) -> Any:
+        key = request.headers.get(HEADER, "")
+        if request.method in READS or not key or TAKEN in values or not _may_be_kept(request):
+            return operation(request, **values)
+        if not KEY.fullmatch(key):
+            raise Invalid(_("An Idempotency-Key has 8 to 128 printable characters."))
+        return until_done(once, request, key, lambda: _outcome(operation(request, **values)))
+
+    return keyed
+
+
+def _may_be_kept(request: HttpRequest) -> bool:
+    is_person = isinstance(getattr(request, "auth", None), get_user_model())
+    return is_person and not (request.content_type or "").startswith("multipart/")
+
+
+def _outcome(result: Any) -> tuple[int, Schema | None]:
+    """Without a key of their own, operations answer with a thing or with nothing."""
+    if isinstance(result, Schema):
+        return 200, result
+    if isinstance(result, HttpResponse) and result.status_code == 204:
+        return 204, None
+    raise TypeError(f"this answer cannot be kept: {type(result).__name__}; take the Idempotency-Key as a parameter")
 
 
 def purge() -> int:

@@ -15,6 +15,7 @@ import ninja
 import orjson
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from ninja.parser import Parser
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, Strict, StringConstraints
@@ -22,6 +23,7 @@ from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, Strict,
 from backend.errors import Refusal
 
 PROBLEM_TYPE = "application/problem+json"
+BODY_BYTES = 256 * 1024  # the longest texts, each character escaped, and room
 PAGE_ITEMS = 20
 PAGE_ITEMS_MAX = 100
 
@@ -36,6 +38,13 @@ class BadRequest(Refusal):
 class UnsupportedMediaType(Refusal):
     code = "unsupported_media_type"
     status = 415
+
+
+class ContentTooLarge(Refusal):
+    """A JSON body beyond what any operation takes."""
+
+    code = "content_too_large"
+    status = 413
 
 
 def printable(value: str) -> str:
@@ -78,10 +87,28 @@ IdempotencyKey = Annotated[
 ]
 
 
+IdempotencyKeyMaybe = Annotated[
+    str | None,
+    ninja.Header(
+        None,
+        alias="Idempotency-Key",
+        min_length=8,
+        max_length=128,
+        pattern=r"^[!-~]+$",
+        description="A key of the app's for this request: sent again it gives the first response and does nothing more.",
+    ),
+]
+
+
 class Schema(ninja.Schema):
     """The base of every request and response body."""
 
     model_config = ConfigDict(str_max_length=8000)
+
+
+def language() -> str:
+    """What is spoken in this request: nl or en."""
+    return "en" if (get_language() or "").startswith("en") else "nl"
 
 
 class FieldProblem(Schema):
@@ -108,8 +135,10 @@ TITLES = {
     404: "Not Found",
     405: "Method Not Allowed",
     409: "Conflict",
+    410: "Gone",
     413: "Content Too Large",
     415: "Unsupported Media Type",
+    421: "Misdirected Request",
     422: "Unprocessable Content",
     429: "Too Many Requests",
     500: "Internal Server Error",
@@ -131,9 +160,12 @@ def problems(*statuses: int) -> dict[Any, type[Problem]]:
     return {frozenset({400, 401, 422, *statuses}): Problem}
 
 
-def files(*kinds: str) -> dict[str, Any]:
-    """For `openapi_extra=`: the media types of an operation that answers with a file."""
-    return {"x-files": list(kinds)}
+def _announced(request: HttpRequest) -> int:
+    """Bytes that the body will have by its own word, so that one that is too large is not even read."""
+    try:
+        return int(request.META.get("CONTENT_LENGTH") or 0)
+    except ValueError:
+        return 0
 
 
 class JsonParser(Parser):
@@ -142,6 +174,8 @@ class JsonParser(Parser):
     def parse_body(self, request: HttpRequest) -> Any:
         if request.content_type != "application/json":
             raise UnsupportedMediaType(_("Send the body as application/json."))
+        if _announced(request) > BODY_BYTES or len(request.body) > BODY_BYTES:
+            raise ContentTooLarge(_("This is too large."))
         try:
             body = orjson.loads(request.body)
         except orjson.JSONDecodeError as error:

@@ -84,19 +84,24 @@ class Process:
             self.popen.wait()
 
 
-def product(logs: Path, *, host: str, port: int, sandbox: bool) -> list[Process]:
-    """Web, worker, beat, mail in, and the sandbox's providers."""
+def product(logs: Path, *, host: str, port: int, live_port: int, sandbox: bool) -> list[Process]:
+    """Web, live, worker, beat, mail in, and the sandbox's providers."""
     python, manage = sys.executable, str(Path(__file__).resolve().parent.parent / "manage.py")
     celery = [python, "-m", "celery", "-A", "backend"]
-    granian = [python, "-m", "granian", "--interface", "wsgi", "--host", host, "--port", str(port)]
+    granian = [python, "-m", "granian", "--interface"]
     # Two processes of two threads: the fastest of the servers tried on two cores.
-    web = [*granian, "--workers", "2", "--blocking-threads", "2", "--no-ws", "backend.wsgi:application"]
+    web = [*granian, "wsgi", "--host", host, "--port", str(port), "--workers", "2", "--blocking-threads", "2", "--no-ws"]
+    web += ["backend.wsgi:application"]
+    # One process holds all open streams; those that are open when it stops are cut after the time-out.
+    live = [*granian, "asgi", "--host", host, "--port", str(live_port), "--workers", "1", "--no-ws"]
+    live += ["--workers-kill-timeout", "3", "backend.live:application"]
     # Threads: the work is waiting for providers and the database, and the embedding model is loaded once.
     worker = [*celery, "worker", "--pool", "threads", "--concurrency", "8", "--without-gossip", "--without-mingle"]
     beat = [*celery, "beat", "--pidfile="]
     commands = {
         **({"sandbox": [python, manage, "sandbox"]} if sandbox else {}),
         "web": web,
+        "live": live,
         "worker": worker,
         "beat": beat,
         "mail-in": [python, manage, "receive_mail"],

@@ -26,7 +26,8 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = Env()
-for _name in ("DATABASE_URL", "REDIS_URL", "EMAIL_URL", "ALLOWED_HOSTS", "WEB_PORT", "MAIL_IN_PORT", "TRUST_PROXY"):
+_ports = ("WEB_PORT", "LIVE_PORT", "MAIL_IN_PORT")
+for _name in ("DATABASE_URL", "REDIS_URL", "EMAIL_URL", "ALLOWED_HOSTS", "TRUST_PROXY", *_ports):
     if not os.environ.get(_name, "x").strip():
         del os.environ[_name]  # compose files pass what is unset as empty
 
@@ -75,6 +76,7 @@ DEBUG = False
 # --- where people reach us -------------------------------------------------------------------------------------------
 WEB_HOST = env.str("WEB_HOST", "127.0.0.1")
 WEB_PORT = env.int("WEB_PORT", 8000)
+LIVE_PORT = env.int("LIVE_PORT", 8001)
 PUBLIC_BASE_URL = _required_in_production("PUBLIC_BASE_URL", f"http://127.0.0.1:{WEB_PORT}").rstrip("/")
 _public = urlsplit(PUBLIC_BASE_URL)
 if _public.scheme not in {"http", "https"} or not _public.hostname:
@@ -82,6 +84,10 @@ if _public.scheme not in {"http", "https"} or not _public.hostname:
 if "_" in _public.hostname:
     raise ImproperlyConfigured("PUBLIC_BASE_URL's host must not hold an underscore: Twilio refuses to call it back")
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", [_public.hostname, "127.0.0.1", "localhost"])
+# Where the live process answers `GET /events`. In production the proxy in front sends that one path there.
+EVENTS_URL = env.str("EVENTS_URL", "") or (
+    f"{PUBLIC_BASE_URL}/api/v1/events" if PRODUCTION else f"http://127.0.0.1:{LIVE_PORT}/api/v1/events"
+)
 CSRF_TRUSTED_ORIGINS = [PUBLIC_BASE_URL]
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.bool("TRUST_PROXY", False) else None
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _public.scheme == "https"
@@ -306,10 +312,12 @@ INSTALLED_APPS = [
     *(["sandbox"] if SANDBOX else []),
 ]
 MIDDLEWARE = [
+    "backend.request_ids.Middleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
+    "backend.edge.Middleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -321,6 +329,11 @@ MIDDLEWARE = [
 ROOT_URLCONF = "backend.urls"
 WSGI_APPLICATION = "backend.wsgi.application"
 APPEND_SLASH = False
+# Web pages that may call the API from a browser: https://app.example, separated by commas.
+CORS_ORIGINS: frozenset[str] = frozenset(env.list("CORS_ORIGINS", []))
+# How much one caller may ask of one process of the web server; 0: as much as they like. A till's key is a whole shop's.
+API_REQUESTS_PER_MINUTE = env.int("API_REQUESTS_PER_MINUTE", 600)
+TILL_REQUESTS_PER_MINUTE = env.int("TILL_REQUESTS_PER_MINUTE", 6000)
 DATA_UPLOAD_MAX_MEMORY_SIZE = 26_214_400  # 25 MB: the largest mail a webhook may carry
 TEMPLATES = [
     {
@@ -377,6 +390,14 @@ PERSONAL_SCORES = env.bool("PERSONAL_SCORES", False)
 # Whose national holidays are off for everybody who works Monday to Friday; empty for none.
 HOLIDAYS_COUNTRY = env.str("HOLIDAYS_COUNTRY", "NL")
 
+# --- the app ---------------------------------------------------------------------------------------------------------
+IOS_MINIMUM_VERSION = env.str("IOS_MINIMUM_VERSION", "")
+ANDROID_MINIMUM_VERSION = env.str("ANDROID_MINIMUM_VERSION", "")
+# Whose links open in the app: TEAMID.bundle.id of iOS, and package and certificates' SHA-256 fingerprints of Android.
+IOS_APP_IDS: list[str] = env.list("IOS_APP_IDS", [])
+ANDROID_PACKAGE = env.str("ANDROID_PACKAGE", "")
+ANDROID_CERTIFICATES: list[str] = env.list("ANDROID_CERTIFICATES", [])
+
 ACCESS_TOKEN_DAYS = env.int("ACCESS_TOKEN_DAYS", 90)
 
 UNFOLD = {
@@ -392,9 +413,12 @@ UNFOLD = {
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
-    "filters": {"secrets": {"()": "backend.log_lines.HideSecrets"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["secrets"]}},
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(request_id)s %(name)s %(message)s"}},
+    "filters": {
+        "secrets": {"()": "backend.log_lines.HideSecrets"},
+        "request": {"()": "backend.log_lines.NameRequest"},
+    },
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["secrets", "request"]}},
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", "INFO")},
     "loggers": {"django.security.DisallowedHost": {"level": "ERROR"}, "httpx": {"level": "WARNING"}},
 }

@@ -7,6 +7,7 @@ from django.shortcuts import redirect
 from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 
+from backend import app_config
 from backend.api import api
 from notifications import mail_webhooks, unsubscribe
 from notifications import views as notification_views
@@ -23,6 +24,9 @@ def front_door(request: HttpRequest) -> HttpResponse:
 urlpatterns = [
     path("", front_door),
     path("api/v1/", api.urls),
+    path(".well-known/apple-app-site-association", app_config.apple_app_site_association),
+    path(".well-known/assetlinks.json", app_config.asset_links),
+    path("app/<path:rest>", app_config.opened_in_a_browser),
     path("_allauth/", include("allauth.headless.urls")),
     path("accounts/", include("people.urls")),
     path("admin/login/", RedirectView.as_view(pattern_name="account_request_login_code", query_string=True)),

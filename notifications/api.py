@@ -31,7 +31,7 @@ class InboxItem(Schema):
     read_at: datetime | None = Field(description="UTC; null while unread.")
 
 
-def _show(row: Notification) -> InboxItem:
+def show(row: Notification) -> InboxItem:
     fields: dict[str, Any] = {name: getattr(row, name) for name in ("id", "event", "title", "body", "is_urgent")}
     return InboxItem(**fields, subject=row.subject_key, created_at=row.created_at, read_at=row.read_at)
 
@@ -42,7 +42,7 @@ def _show(row: Notification) -> InboxItem:
 def list_inbox(request: HttpRequest, cursor: Cursor, limit: Limit) -> Any:
     """Newest first."""
     rows = Notification.objects.filter(person=request.auth)  # type: ignore[attr-defined]
-    return page(rows, cursor=cursor, limit=limit, time_field="created_at", show=_show)
+    return page(rows, cursor=cursor, limit=limit, time_field="created_at", show=show)
 
 
 @router.post(
@@ -167,5 +167,6 @@ def list_devices(request: HttpRequest) -> Any:
     summary="Push to this phone no more",
 )
 def remove_device(request: HttpRequest, device_id: UUID) -> HttpResponse:
+    """From now on the other phones, SMS or mail. Twice is fine."""
     devices.unregister(request.auth, device_id)  # type: ignore[attr-defined]
     return HttpResponse(status=204)

@@ -4,7 +4,7 @@ from uuid import UUID
 
 from celery import shared_task
 
-from backend import idempotency
+from backend import changes, clock, idempotency
 from backend.ring import ring
 from notifications import budget, delivery, devices, holding, inbound, planning
 from notifications.inbound import handling
@@ -57,6 +57,7 @@ def purge() -> None:
     devices.purge()
     budget.purge()
     idempotency.purge()
+    changes.purge(clock.real())
 
 
 @shared_task

@@ -12,7 +12,7 @@ from unfold.admin import ModelAdmin, TabularInline
 from backend import clock
 from notifications import stops
 from people import joining, lifecycle
-from people.models import Absence, AccessToken, Person, Role, Team, WorkingHours
+from people.models import Absence, AccessToken, GroundRules, Person, Role, Team, WorkingHours
 
 JOIN_CODES_AT_ONCE = 50
 
@@ -121,3 +121,16 @@ class AccessTokenAdmin(ModelAdmin):
     def revoke(self, request: HttpRequest, queryset: QuerySet[AccessToken]) -> None:
         if request.user.is_superuser:
             queryset.filter(revoked_at__isnull=True).update(revoked_at=clock.real())
+
+
+@admin.register(GroundRules)
+class GroundRulesAdmin(ModelAdmin):
+    list_display = ("version", "published_at")
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """What somebody has said that they read stays as it was."""
+        read = obj is not None and obj.acceptances.exists()
+        return not read and super().has_change_permission(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False

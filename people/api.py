@@ -21,6 +21,7 @@ AbsenceId = Annotated[int, Path(..., ge=1, le=2**53)]
 
 @router.get("/me", response={200: Me, **problems()}, operation_id="get_me", summary="Who I am")
 def get_me(request: HttpRequest) -> Any:
+    """As HR has me, and what I chose myself."""
     return Me.of(caller(request))
 
 
@@ -57,6 +58,7 @@ def sign_out(request: HttpRequest) -> HttpResponse:
     summary="When I am away, from now on",
 )
 def list_absences(request: HttpRequest) -> Any:
+    """Running and coming ones, the next first; 100 at most."""
     rows = caller(request).absences.filter(ends_at__gt=clock.now()).order_by("starts_at")[:100]
     return [AbsenceOut.of(row) for row in rows]
 
@@ -99,5 +101,6 @@ def move_absence_end(request: HttpRequest, absence_id: AbsenceId, body: AbsenceE
     summary="I will not be away after all",
 )
 def remove_absence(request: HttpRequest, absence_id: AbsenceId) -> HttpResponse:
+    """Also one that has begun: what waits for me is offered at once."""
     absences.remove(caller(request), absence_id)
     return HttpResponse(status=204)

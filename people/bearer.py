@@ -1,6 +1,7 @@
-"""`Authorization: Bearer …` → the person, in one query and without Valkey."""
+"""`Authorization: Bearer …` → the person, in one query and without Valkey; and the language that they are answered in."""
 
 from django.http import HttpRequest
+from django.utils import translation
 from ninja.security import HttpBearer
 
 from backend import clock
@@ -15,6 +16,8 @@ class Bearer(HttpBearer):
         if found is None:
             return None
         request.access_token = found  # type: ignore[attr-defined]
+        if not request.headers.get("Accept-Language"):
+            translation.activate(found.person.language)  # the request does not say: as the person likes it
         return found.person
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import secrets
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import Any, ClassVar, Self
 from zoneinfo import ZoneInfo, available_timezones
@@ -296,6 +297,13 @@ class AccessToken(models.Model):
         return hashlib.sha256(token.encode()).digest()
 
     @classmethod
+    def living(cls, pks: Sequence[int], at: datetime) -> set[int]:
+        """Those of these tokens that still work, in one query."""
+        here = Person.objects.present(timezone.localtime(at).date())
+        rows = cls.objects.filter(pk__in=pks, expires_at__gt=at, revoked_at__isnull=True, person__in=here)
+        return set(rows.values_list("pk", flat=True))
+
+    @classmethod
     def find(cls, token: str, at: datetime) -> Self | None:
         """The live token with its person, in one query; None when unknown, expired, revoked or its person has left."""
         found = (
@@ -304,3 +312,37 @@ class AccessToken(models.Model):
             .first()
         )
         return found if found and found.person.is_active else None
+
+
+class GroundRules(models.Model):
+    """One version of "what may I say". A version that somebody has read is not changed: a new one takes its place."""
+
+    version = models.PositiveIntegerField(primary_key=True)
+    text_nl = models.TextField(max_length=20_000)
+    text_en = models.TextField(max_length=20_000)
+    published_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name_plural = "ground rules"
+        ordering: ClassVar = ["-version"]
+        constraints: ClassVar = [models.CheckConstraint(condition=Q(version__gte=1), name="ground_rules_version")]
+
+    def __str__(self) -> str:
+        return f"version {self.version}"
+
+    def text(self, language: str) -> str:
+        return self.text_en if language == "en" else self.text_nl
+
+
+class GroundRulesAcceptance(models.Model):
+    """This person has read this version."""
+
+    person = models.ForeignKey(Person, models.CASCADE, related_name="+")
+    rules = models.ForeignKey(GroundRules, models.PROTECT, related_name="acceptances")
+    accepted_at = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["person", "rules"], name="ground_rules_accepted_once")]
+
+    def __str__(self) -> str:
+        return f"{self.person} {self.rules}"

@@ -47,7 +47,7 @@ class MeIn(Schema):
 
 class AbsenceIn(Schema):
     starts_at: Moment = Field(description="UTC or with an offset.")
-    ends_at: Moment = Field(description="After `starts_at`; not in the past.")
+    ends_at: Moment = Field(description="UTC or with an offset; after `starts_at`, not in the past.")
     stand_in: UUID | None = Field(None, description="A colleague's id.")
 
 

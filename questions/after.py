@@ -1,6 +1,8 @@
 """Once an answer is out: to the asker, to the friend, reminders to pass it on, the rating, corrections, the end."""
 
 import logging
+from collections.abc import Sequence
+from copy import copy
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -55,14 +57,26 @@ def released(question: Question) -> Answer | None:
 
 def shown(question: Question) -> Answer | None:
     """What the asker and the friend read: the question's own answer, or the one it was closed with, as it is now."""
-    own = released(question)
-    if own is not None or (question.is_unanswered and question.current_round.number == 1):
-        return own
-    used = Reuse.objects.filter(question=question).select_related("source").first()
-    given = released(used.source) if used else None
-    if used and given:  # the rating that is shown is this friend's
-        given.helped, given.rated_at = used.helped, used.rated_at
+    return shown_of([question]).get(question.pk)
+
+
+def shown_of(questions: Sequence[Question]) -> dict[UUID, Answer]:
+    """The same for many, by question: at most three queries."""
+    given = _released_of([question.pk for question in questions])
+    without = [q.pk for q in questions if q.pk not in given and not (q.is_unanswered and q.current_round.number == 1)]
+    uses = list(Reuse.objects.filter(question__in=without)) if without else []
+    taken = _released_of([use.source_id for use in uses]) if uses else {}
+    for use in uses:
+        if use.source_id in taken:
+            answer = copy(taken[use.source_id])
+            answer.helped, answer.rated_at = use.helped, use.rated_at  # the rating that is shown is this friend's
+            given[use.question_id] = answer
     return given
+
+
+def _released_of(questions: Sequence[UUID]) -> dict[UUID, Answer]:
+    rows = Answer.objects.filter(question__in=questions, state=Answer.State.RELEASED).select_related("author")
+    return {answer.question_id: answer for answer in rows.order_by("received_at")}
 
 
 @transaction.atomic

@@ -9,10 +9,10 @@ from ninja import Router
 
 from backend import clock, idempotency
 from backend.errors import Invalid, NotFound
-from backend.manners import Cursor, IdempotencyKey, Limit, Page, Schema, page, problems
+from backend.manners import Cursor, IdempotencyKey, Limit, Page, Schema, language, page, problems
 from people.bearer import caller
-from questions import after, answering, intake
-from questions.models import Event, Question, Topic
+from questions import after, answering, copies, intake
+from questions.models import Question, Topic
 from questions.schemas import (
     AskIn,
     QuestionDetail,
@@ -24,7 +24,6 @@ from questions.schemas import (
 )
 
 router = Router()
-THREAD_EVENTS = 200
 
 
 @router.get(
@@ -35,8 +34,8 @@ THREAD_EVENTS = 200
     summary="What questions can be about",
 )
 def list_topics(request: HttpRequest) -> Any:
-    language = caller(request).language
-    return [TopicOut.of(topic, language) for topic in Topic.objects.filter(is_active=True)]
+    """Those in use, in the language of the request. Small and rarely changed: ask with `If-None-Match`."""
+    return [TopicOut.of(topic, language()) for topic in Topic.objects.filter(is_active=True)]
 
 
 @router.post(
@@ -104,14 +103,12 @@ def list_questions(request: HttpRequest, cursor: Cursor, limit: Limit) -> Any:
     summary="One question of mine, with answer and thread",
 )
 def get_question(request: HttpRequest, question_id: UUID) -> Any:
+    """Its thread holds the first 200 things that happened."""
     me = caller(request)
-    found = Question.objects.select_related("current_round", "topic").filter(pk=question_id, asker=me).first()
-    if found is None:
+    found = copies.my_questions(me, [question_id])
+    if not found:
         raise NotFound(_("This question does not exist."))
-    answer = after.shown(found)
-    events = list(Event.objects.filter(question=found).order_by("id")[:THREAD_EVENTS])
-    shown = list(found.attachments.exclude(state="removed").order_by("received_at"))
-    return QuestionDetail.whole(found, me, answer, events, list(found.clarifications.order_by("asked_at")), shown)
+    return found[question_id]
 
 
 @router.post(

@@ -6,8 +6,6 @@ Routes read and answer; the rules are in the duty modules.
 from typing import Annotated, Any
 from uuid import UUID
 
-from django.db.models import Count, OuterRef, QuerySet, Subquery
-from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 from ninja import Query, Router
@@ -16,9 +14,8 @@ from backend import clock, idempotency
 from backend.errors import NotFound
 from backend.manners import Cursor, IdempotencyKey, Limit, Page, Problem, Schema, page, page_soonest_first, problems
 from people.bearer import caller
-from people.models import Person
-from questions import answering, approvals, corrections, experts, releasing
-from questions.models import Answer, Assignment, Reuse
+from questions import answering, approvals, copies, corrections, experts, releasing
+from questions.models import Assignment
 from questions.schemas import (
     AnswerIn,
     ApprovalOut,
@@ -49,27 +46,17 @@ def list_assignments(
 ) -> Any:
     """Newest first."""
     me = caller(request)
-    rows = _assignments(me)
+    rows = copies.assignments(me)
     if open_only:
         rows = rows.filter(state__in=Assignment.OPEN)
     return page(rows, cursor=cursor, limit=limit, time_field="offered_at", show=lambda a: AssignmentOut.of(a, me))
 
 
-def _assignments(expert: Person) -> QuerySet[Assignment]:
-    uses = Reuse.objects.filter(answer__assignment=OuterRef("pk"), is_counted=True).order_by().values("answer__assignment")
-    counted = Coalesce(Subquery(uses.annotate(n=Count("pk")).values("n")), 0)
-    rows = Assignment.objects.filter(expert=expert).select_related("question__topic", "round")
-    return rows.annotate(reused=counted)
-
-
 def _mine(request: HttpRequest, assignment_id: UUID) -> AssignmentDetail:
-    me = caller(request)
-    found = _assignments(me).filter(pk=assignment_id).first()
-    if found is None:
+    found = copies.my_assignments(caller(request), [assignment_id])
+    if not found:
         raise NotFound(_("This assignment does not exist."))
-    asked = list(found.question.clarifications.order_by("asked_at"))
-    mine = Answer.objects.filter(question=found.question_id, author=me).order_by("-received_at", "-id").first()
-    return AssignmentDetail.whole(found, me, asked, mine)
+    return found[assignment_id]
 
 
 @router.get(
@@ -80,6 +67,7 @@ def _mine(request: HttpRequest, assignment_id: UUID) -> AssignmentDetail:
     summary="One question offered to me",
 )
 def get_assignment(request: HttpRequest, assignment_id: UUID) -> Any:
+    """With what was asked back, and my newest text for it."""
     return _mine(request, assignment_id)
 
 

@@ -6,6 +6,8 @@ never served, and files are deleted by the worker after the row says so, as ofte
 
 import hashlib
 import logging
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from typing import IO
 from uuid import UUID
@@ -198,11 +200,21 @@ def remove(asker: Person, attachment_id: UUID) -> None:
 # --- who may look ----------------------------------------------------------------------------------------------------
 
 
-def shared_with(assignment: Assignment) -> list[Attachment]:
-    """What the expert of this assignment sees: while it is theirs, or when they answered it."""
-    if assignment.state not in {*Assignment.OPEN, Assignment.State.ANSWERED}:
-        return []
-    return list(Attachment.objects.filter(question=assignment.question_id, state="shared").order_by("received_at"))
+def of_questions(ids: Iterable[UUID]) -> dict[UUID, list[Attachment]]:
+    """What the asker sees with each: everything that was not removed."""
+    found: dict[UUID, list[Attachment]] = defaultdict(list)
+    for row in Attachment.objects.filter(question__in=list(ids)).exclude(state="removed").order_by("received_at"):
+        found[row.question_id].append(row)
+    return found
+
+
+def shared_with(assignments: Sequence[Assignment]) -> dict[UUID, list[Attachment]]:
+    """What the expert of each assignment sees: while it is theirs, or when they answered it."""
+    seeing = {one.pk: one.question_id for one in assignments if one.state in {*Assignment.OPEN, Assignment.State.ANSWERED}}
+    by_question: dict[UUID, list[Attachment]] = defaultdict(list)
+    for row in Attachment.objects.filter(question__in=seeing.values(), state="shared").order_by("received_at"):
+        by_question[row.question_id].append(row)
+    return {one.pk: by_question[seeing[one.pk]] if one.pk in seeing else [] for one in assignments}
 
 
 def url_path(attachment: Attachment, *, thumbnail: bool = False) -> str:

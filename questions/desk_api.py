@@ -19,6 +19,7 @@ from backend.manners import (
     Page,
     Schema,
     ShortCode,
+    language,
     page_soonest_first,
     problems,
 )
@@ -60,8 +61,8 @@ class DeskItemOut(Schema):
             text=question.text,
             language=question.language,
             state=question.state,
-            topic=topic_brief(question.topic, reader.language),
-            guesses=[TopicBrief(slug=topic.slug, name=topic.name(reader.language)) for topic in guesses],
+            topic=topic_brief(question.topic, language()),
+            guesses=[TopicBrief(slug=topic.slug, name=topic.name(language())) for topic in guesses],
             promise=PromiseOut.of(question.current_round, clock.now()),
             holder=question.desk_holder.name if question.desk_holder else None,
         )
@@ -162,6 +163,7 @@ def take(request: HttpRequest, question_id: UUID) -> Any:
     summary="Somebody else of the desk shall",
 )
 def hand_back(request: HttpRequest, question_id: UUID) -> Any:
+    """Twice is fine. `taken` when a colleague of the desk has it, `not_in_triage` when it is answered or closed."""
     person = _desk(request)
     return _shown(desk.hand_back(person, question_id).pk, person)
 
@@ -233,7 +235,7 @@ def answer(request: HttpRequest, question_id: UUID, body: AnswerIn, idempotency_
     summary="There is nothing to answer",
 )
 def close(request: HttpRequest, question_id: UUID, body: CloseIn) -> Any:
-    """The asker hears why."""
+    """The asker hears why. `taken` when a colleague has it, `not_in_triage` when it is answered or closed."""
     person = _desk(request)
     return _shown(desk.close(person, question_id, body.reason).pk, person)
 
@@ -274,11 +276,12 @@ def list_shifts(request: HttpRequest) -> Any:
 
 @router.post(
     "/desk/rota",
-    response={201: ShiftOut, **problems(403, 409)},
+    response={201: ShiftOut, **problems(403)},
     operation_id="add_shift",
     summary="Somebody is on duty then",
 )
 def add_shift(request: HttpRequest, body: ShiftIn, idempotency_key: IdempotencyKey) -> HttpResponse:
+    """A week at most. `invalid` when the colleague is not of the desk."""
     person = _desk(request)
 
     def work() -> tuple[int, Schema]:
@@ -295,5 +298,6 @@ def add_shift(request: HttpRequest, body: ShiftIn, idempotency_key: IdempotencyK
     summary="Nobody is on duty then after all",
 )
 def remove_shift(request: HttpRequest, shift_id: ShiftId) -> HttpResponse:
+    """It is over at once; who is on duty next hears of what waits."""
     desk.remove_shift(_desk(request), shift_id)
     return HttpResponse(status=204)

@@ -7,8 +7,7 @@ from django.http import HttpRequest
 from ninja import Query, Router
 from pydantic import AfterValidator, Field, StringConstraints
 
-from backend.manners import Cursor, Limit, Page, Schema, printable, problems
-from people.bearer import caller
+from backend.manners import Cursor, Limit, Page, Schema, language, printable, problems
 from people.by_name import page_by_name
 from people.models import Person
 from questions import directory
@@ -54,6 +53,5 @@ class DirectoryEntry(Schema):
 )
 def search_directory(request: HttpRequest, q: SearchText, topic: TopicSlug, cursor: Cursor, limit: Limit) -> Any:
     """By name. Phone and mail only of those who chose to show them."""
-    language = caller(request).language
     rows = directory.search(q, topic)
-    return page_by_name(rows, cursor=cursor, limit=limit, show=lambda person: DirectoryEntry.of(person, language))
+    return page_by_name(rows, cursor=cursor, limit=limit, show=lambda person: DirectoryEntry.of(person, language()))

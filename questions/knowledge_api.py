@@ -11,7 +11,7 @@ from pydantic import Field
 
 from backend import clock, idempotency
 from backend.errors import NotAllowed, NotFound
-from backend.manners import IdempotencyKey, LongText, Schema, SearchText, YesNo, problems
+from backend.manners import IdempotencyKey, LongText, Schema, SearchText, YesNo, language, problems
 from people.bearer import caller
 from people.models import Person, Role
 from questions import asked, knowledge, reuse
@@ -49,7 +49,7 @@ class FoundOut(Schema):
 
     @classmethod
     def of(cls, found: Found, reader: Person) -> "FoundOut":
-        name = found.topic_en if reader.language == "en" else found.topic_nl
+        name = found.topic_en if language() == "en" else found.topic_nl
         same = ("answer_id", "question", "answer", "author", "language", "received_at", "valid_until", "helped", "reused")
         return cls(
             **{field: getattr(found, field) for field in same},
@@ -90,7 +90,7 @@ class AskedWeekOut(Schema):
     def of(cls, week: AskedWeek, groups: list[AskedGroup], reader: Person) -> "AskedWeekOut":
         shown = [
             AskedGroupOut(
-                topic=TopicBrief(slug=group.topic.slug, name=group.topic.name(reader.language)),
+                topic=TopicBrief(slug=group.topic.slug, name=group.topic.name(language())),
                 text=group.text,
                 count=group.count,
                 share=round(group.share, 4),

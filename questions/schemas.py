@@ -1,5 +1,6 @@
 """The shapes that questions travel in."""
 
+from copy import copy
 from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
@@ -8,7 +9,7 @@ from django.conf import settings
 from pydantic import Field
 
 from backend import clock
-from backend.manners import AnswerText, LongText, Moment, NoteText, Schema, ShortCode, Whole, YesNo
+from backend.manners import AnswerText, LongText, Moment, NoteText, Schema, ShortCode, Whole, YesNo, language
 from people.models import Person
 from questions import attachments, links, masking, pictures, words
 from questions.masking import masked
@@ -218,7 +219,7 @@ def _question_fields(question: Question, reader: Person) -> dict[str, Any]:
     return {
         **{name: getattr(question, name) for name in names},
         "id": question.pk,
-        "topic": topic_brief(question.topic, reader.language),
+        "topic": topic_brief(question.topic, language()),
         "promise": PromiseOut.of(question.current_round, clock.now()),
         "friend_link": links.friend_link(question),
     }
@@ -270,21 +271,28 @@ class AssignmentOut(Schema):
 
     @classmethod
     def of(cls, assignment: Assignment, reader: Person) -> "AssignmentOut":
-        question = assignment.question
+        question, spoken = assignment.question, _as_spoken(reader)
         return cls(
             id=assignment.pk,
             state=assignment.state,
             reference=question.reference,
             text=masked(question.text),
             language=question.language,
-            topic=topic_brief(question.topic, reader.language),
-            why=words.why(assignment, reader),
-            reasons=_reasons(assignment, reader),
+            topic=topic_brief(question.topic, language()),
+            why=words.why(assignment, spoken),
+            reasons=_reasons(assignment, spoken),
             promise=PromiseOut.of(assignment.round, clock.now()),
             offered_at=assignment.offered_at,
             expires_at=assignment.expires_at,
             reused=assignment.reused,  # type: ignore[attr-defined]  # annotated by the query
         )
+
+
+def _as_spoken(reader: Person) -> Person:
+    """The reader, wanting to hear the language of this request instead of their own."""
+    spoken = copy(reader)
+    spoken.language = language()
+    return spoken
 
 
 def _reasons(assignment: Assignment, reader: Person) -> list[ReasonOut]:
@@ -320,13 +328,18 @@ class AssignmentDetail(AssignmentOut):
 
     @classmethod
     def whole(
-        cls, assignment: Assignment, reader: Person, clarifications: list[Clarification], answer: Answer | None
+        cls,
+        assignment: Assignment,
+        reader: Person,
+        clarifications: list[Clarification],
+        answer: Answer | None,
+        pictures: list[Attachment],
     ) -> "AssignmentDetail":
         return cls(
             **AssignmentOut.of(assignment, reader).model_dump(),
             clarifications=[ClarificationOut.of(row, masked=True) for row in clarifications],
             answer=MyAnswerOut.of(answer) if answer else None,
-            attachments=[AttachmentOut.of(row) for row in attachments.shared_with(assignment)],
+            attachments=[AttachmentOut.of(row) for row in pictures],
         )
 
 

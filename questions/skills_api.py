@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from ninja import Path, Router
 from pydantic import Field
 
-from backend.manners import Schema, Whole, problems
+from backend.manners import Schema, Whole, language, problems
 from people.bearer import caller
 from questions import records, skills
 from questions.models import Expertise, Topic
@@ -74,8 +74,9 @@ def _record(row: Expertise) -> RecordOut:
     summary="What I answer questions about",
 )
 def list_expertise(request: HttpRequest) -> Any:
+    """By topic; with my own figures where the company counts them."""
     me = caller(request)
-    return [ExpertiseOut.of(row, me.language) for row in skills.of(me)[:MINE_MAX]]
+    return [ExpertiseOut.of(row, language()) for row in skills.of(me)[:MINE_MAX]]
 
 
 @router.put(
@@ -87,7 +88,7 @@ def list_expertise(request: HttpRequest) -> Any:
 def set_expertise(request: HttpRequest, topic: Slug, body: LevelIn) -> Any:
     """1 or 2; 3 is the lead's to give (`not_allowed`). What waits and fits is offered to me at once."""
     me = caller(request)
-    return ExpertiseOut.of(skills.set_own(me, skills.topic_in_use(topic), body.level), me.language)
+    return ExpertiseOut.of(skills.set_own(me, skills.topic_in_use(topic), body.level), language())
 
 
 @router.delete(

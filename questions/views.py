@@ -132,7 +132,7 @@ def _expert_words(assignment: Assignment) -> dict[str, Any]:
         "own_answer": own,
         "pictures": [
             {"url": attachments.url_path(one), "thumbnail": attachments.url_path(one, thumbnail=True)}
-            for one in attachments.shared_with(assignment)
+            for one in attachments.shared_with([assignment])[assignment.pk]
         ],
         "leaves": words.when(own.leaves_at, expert) if own and own.leaves_at else "",
         "language": expert.language,

@@ -11,7 +11,18 @@ from ninja import Router
 
 from backend import clock, idempotency
 from backend.errors import NotFound
-from backend.manners import BadRequest, Cursor, IdempotencyKey, Limit, Page, Schema, files, page, problems
+from backend.manners import (
+    BadRequest,
+    Cursor,
+    IdempotencyKey,
+    IdempotencyKeyMaybe,
+    Limit,
+    Page,
+    Schema,
+    language,
+    page,
+    problems,
+)
 from people.bearer import caller
 from people.by_name import page_by_name
 from people.models import Person
@@ -36,6 +47,7 @@ CSV_LINES = 10_000
 
 @router.get("/wallet", response={200: WalletOut, **problems()}, operation_id="get_wallet", summary="What I can give away")
 def get_wallet(request: HttpRequest) -> Any:
+    """What has lapsed does not count. Held credits come back when nobody claims the gift."""
     return WalletOut.of(ledger.wallet(caller(request), clock.now()))
 
 
@@ -73,7 +85,6 @@ def _whole_transfers(found: list[statement.Line], limit: int) -> list[statement.
     response={200: str, **problems()},
     operation_id="get_statement_csv",
     summary="My credits as a table",
-    openapi_extra=files("text/csv"),
 )
 def get_statement_csv(request: HttpRequest) -> HttpResponse:
     """The newest 10,000 lines; opens in a spreadsheet."""
@@ -86,8 +97,9 @@ def get_statement_csv(request: HttpRequest) -> HttpResponse:
     "/offers", response={200: list[OfferOut], **problems()}, operation_id="list_offers", summary="What I can hand out"
 )
 def list_offers(request: HttpRequest) -> Any:
+    """Open now and meant for somebody with my roles; whether my credits suffice, `get_wallet` says."""
     me = caller(request)
-    return [OfferOut.of(offer, me.language) for offer in gifts.open_offers(me, clock.now())]
+    return [OfferOut.of(offer, language()) for offer in gifts.open_offers(me, clock.now())]
 
 
 @router.post(
@@ -116,6 +128,7 @@ def list_gifts(request: HttpRequest, cursor: Cursor, limit: Limit) -> Any:
 
 @router.get("/gifts/{gift_id}", response={200: GiftOut, **problems(404)}, operation_id="get_gift", summary="One of them")
 def get_gift(request: HttpRequest, gift_id: UUID) -> Any:
+    """Given by me: claimed and redeemed, never where or when."""
     gift = Gift.objects.select_related("offer", "giver").filter(pk=gift_id, giver=caller(request)).first()
     if gift is None:
         raise NotFound(_("This gift does not exist."))
@@ -153,10 +166,17 @@ def cancel_gift(request: HttpRequest, gift_id: UUID) -> Any:
     operation_id="renew_gift_link",
     summary="A new link",
 )
-def renew_link(request: HttpRequest, gift_id: UUID) -> Any:
+def renew_link(request: HttpRequest, gift_id: UUID, idempotency_key: IdempotencyKeyMaybe = None) -> Any:
     """The old link and its code die at once. `gift_gone` when it is over."""
-    gift = ledger.retried(lambda: gifts.new_link(caller(request), gift_id))
-    return SharedGiftOut(**SharedGiftOut.reveal(SharedGiftOut.of(gift).model_dump()))
+
+    def work() -> tuple[int, Schema]:
+        return 200, SharedGiftOut.of(gifts.new_link(caller(request), gift_id))
+
+    if idempotency_key:
+        key = idempotency_key
+        return ledger.retried(lambda: idempotency.once(request, key, work, reveal=SharedGiftOut.reveal))
+    _status, gift = ledger.retried(work)
+    return SharedGiftOut(**SharedGiftOut.reveal(gift.model_dump()))
 
 
 @router.post(
@@ -198,7 +218,7 @@ def list_given(request: HttpRequest, cursor: Cursor, limit: Limit) -> Any:
 def list_badges(request: HttpRequest) -> Any:
     """Mine and those I can still get, with how far I am."""
     me = caller(request)
-    return [BadgeOut.of(row, me.language) for row in badges.mine(me)]
+    return [BadgeOut.of(row, language()) for row in badges.mine(me)]
 
 
 @router.get(
@@ -211,5 +231,5 @@ def list_team_badges(request: HttpRequest, cursor: Cursor, limit: Limit) -> Any:
     """Only of those who chose to show them (`shows_badges` of `PATCH /me`), by name. There is no ranking."""
     me = caller(request)
     return page_by_name(
-        badges.team_of(me), cursor=cursor, limit=limit, show=lambda person: TeamMateOut.of(person, me.language)
+        badges.team_of(me), cursor=cursor, limit=limit, show=lambda person: TeamMateOut.of(person, language())
     )

@@ -9,11 +9,11 @@ from django.utils.translation import gettext as _
 from ninja import Path, Query, Router
 
 from backend.errors import NotAllowed
-from backend.manners import files, problems
+from backend.manners import problems
 from people.bearer import caller
 from people.models import Role
 from rewards import reports
-from rewards.spreadsheet import XLSX_TYPE, Format, download
+from rewards.spreadsheet import Format, download
 
 router = Router(tags=["reports"])
 Year = Annotated[int, Path(..., ge=reports.YEARS.start, lt=reports.YEARS.stop)]
@@ -35,7 +35,6 @@ def _check(request: HttpRequest) -> None:
     response={200: str, **problems(403, 404)},
     operation_id="get_campaign_report",
     summary="What a campaign cost",
-    openapi_extra=files("text/csv", XLSX_TYPE),
 )
 def get_campaign_report(request: HttpRequest, campaign_id: UUID, form: FileFormat) -> Any:
     """A file. Issued, held, redeemed, refunded, lapsed, returned and cost, by department and ISO week, as booked."""
@@ -48,7 +47,6 @@ def get_campaign_report(request: HttpRequest, campaign_id: UUID, form: FileForma
     response={200: str, **problems(403)},
     operation_id="get_employee_discounts",
     summary="Employees' discounts of a year",
-    openapi_extra=files("text/csv", XLSX_TYPE),
 )
 def get_employee_discounts(request: HttpRequest, year: Year, form: FileFormat) -> Any:
     """A file. Each employee's redeemed discounts against the Dutch rule of that year; a tax adviser must confirm it."""
@@ -61,7 +59,6 @@ def get_employee_discounts(request: HttpRequest, year: Year, form: FileFormat) -
     response={200: str, **problems(403)},
     operation_id="get_lapsed_report",
     summary="What lapsed in a year",
-    openapi_extra=files("text/csv", XLSX_TYPE),
 )
 def get_lapsed_report(request: HttpRequest, year: Year, form: FileFormat) -> Any:
     """A file. Credits and gifts that nobody used in time, by month and department."""

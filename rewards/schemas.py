@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import AfterValidator, Field, StringConstraints
 
-from backend.manners import Schema, Whole, printable
+from backend.manners import Schema, Whole, language, printable
 from people.models import Person
 from rewards import badges, ledger, sharing, words
 from rewards.models import Gift, Kudos, Offer
@@ -113,7 +113,7 @@ def _fields(gift: Gift) -> dict[str, Any]:
     return {
         "id": gift.pk,
         "offer": gift.offer.slug,
-        "title": gift.offer.title(gift.giver.language),
+        "title": gift.offer.title(language()),
         "note": gift.note,
         "language": gift.language,
         "state": "frozen" if gift.frozen_at else gift.state,

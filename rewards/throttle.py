@@ -56,7 +56,10 @@ def check(shop_id: UUID, address: str) -> None:
     here, shop, everywhere = (used.get(scope, 0) for scope in scopes)
     is_attack = shop >= PER_SHOP_MAX or everywhere >= EVERYWHERE_MAX
     if here >= (HANDFUL if is_attack else PER_ADDRESS_MAX):
-        raise TooManyTries(_("Too many unknown codes. Try again in ten minutes."))
+        into = clock.real().timestamp() % WINDOW.total_seconds()
+        raise TooManyTries(
+            _("Too many unknown codes. Try again in ten minutes."), retry_after=int(WINDOW.total_seconds() - into) + 1
+        )
 
 
 def count(shop_id: UUID, address: str) -> None:

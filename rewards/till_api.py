@@ -70,7 +70,7 @@ class LateSalesIn(Schema):
 
 
 class CaptureIn(Schema):
-    amount_cents: Cents | None = Field(None, description="Less than was reserved; all of it when missing.")
+    amount_cents: Cents | None = Field(None, description="In euro cents: less than was reserved; all of it when missing.")
 
 
 class RefundIn(Schema):
@@ -109,7 +109,7 @@ class RedemptionOut(Schema):
     id: UUID
     state: str = Field(description="reserved, captured, voided or expired. May grow.")
     receipt: str
-    amount_cents: int = Field(description="Reserved.", ge=1)
+    amount_cents: int = Field(description="In euro cents: reserved.", ge=1)
     captured_cents: int = Field(ge=0)
     refunded_cents: int = Field(ge=0)
     expires_at: datetime = Field(description="UTC: a reservation that is not captured before this ends by itself.")
@@ -205,6 +205,8 @@ def reserve(request: HttpRequest, body: SaleIn, idempotency_key: TillKey) -> Htt
     summary="Reserve and capture in one step",
 )
 def sell(request: HttpRequest, body: SaleIn, idempotency_key: TillKey) -> HttpResponse:
+    """Reserve and capture in one. Refusals: `voucher_spent`, `voucher_expired`, `voucher_void`, `amount_too_high`,
+    `receipt_used`."""
     key = _key_of(request, "redeem")
     gift = _find(request, key, body.code)
     return _once(request, key, idempotency_key, 201, lambda: redemption.sell(key.shop, gift.pk, body.sale()))
@@ -242,6 +244,7 @@ def _late(request: HttpRequest, key: ShopKey, item: LateSaleIn) -> LateResult:
     summary="How a reservation or sale stands",
 )
 def get_redemption(request: HttpRequest, redemption_id: UUID) -> Any:
+    """One of this shop's, as it is booked now."""
     return RedemptionOut.of(redemption.of_shop(_key_of(request, "look_up").shop, redemption_id))
 
 
@@ -283,7 +286,7 @@ def refund(
         str, Header(..., alias="Idempotency-Key", min_length=8, max_length=128, pattern=r"^[!-~]+$")
     ],
 ) -> HttpResponse:
-    """Never more than was captured. Needs a key: two refunds of one amount may both be meant."""
+    """Never more than was captured: `amount_too_high`. Needs a key: two refunds of one amount may both be meant."""
     key = _key_of(request, "refund")
 
     def work() -> Redemption:

@@ -49,8 +49,9 @@ def _prepare() -> None:
     os.environ["DATABASE_URL"] = os.environ["CEO_TEST_DATABASE_URL"]
     os.environ["REDIS_URL"] = os.environ["CEO_TEST_REDIS_URL"].rsplit("/", 1)[0] + f"/{number}"
     os.environ["VAR_DIR"] = str(VAR / WORKER)
-    for name in ("WEB_PORT", "SANDBOX_TWILIO_PORT", "SANDBOX_FCM_PORT", "SANDBOX_SMTP_PORT", "MAIL_IN_PORT"):
+    for name in ("WEB_PORT", "LIVE_PORT", "SANDBOX_TWILIO_PORT", "SANDBOX_FCM_PORT", "SANDBOX_SMTP_PORT", "MAIL_IN_PORT"):
         os.environ[name] = str(embedded.free_port())
+    os.environ["API_REQUESTS_PER_MINUTE"] = os.environ["TILL_REQUESTS_PER_MINUTE"] = "0"  # some tests ask a lot
     os.environ["DELIVERY_LEASE_SECONDS"] = "20"
 
 

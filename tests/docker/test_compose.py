@@ -18,7 +18,7 @@ DOCKER = ROOT / "docker"
 SETTINGS = (ROOT / "backend" / "settings.py").read_text()
 COMPOSE = (DOCKER / "compose.yml").read_text()
 EXAMPLE = (DOCKER / ".env.example").read_text()
-OURS = ("migrate", "web", "worker", "beat", "mail")
+OURS = ("migrate", "web", "live", "worker", "beat", "mail")
 
 
 def read_by_settings() -> set[str]:
@@ -79,11 +79,12 @@ def test_everything_that_stays_up_is_watched() -> None:
 
 def test_the_commands_are_those_of_the_product(tmp_path: Path) -> None:
     """`make run` and docker start the same programs with the same arguments."""
-    product = {p.name: p.arguments for p in processes.product(tmp_path, host="0.0.0.0", port=8000, sandbox=False)}
-    for process, service in {"web": "web", "worker": "worker", "beat": "beat"}.items():
+    started = processes.product(tmp_path, host="0.0.0.0", port=8000, live_port=8001, sandbox=False)
+    product = {process.name: process.arguments for process in started}
+    for process, service in {"web": "web", "live": "live", "worker": "worker", "beat": "beat"}.items():
         there = product[process][2:]  # without `python -m`
         assert command_of(services()[service])[: len(there)] == there
-    assert set(product) == {"web", "worker", "beat", "mail-in"}
+    assert set(product) == {"web", "live", "worker", "beat", "mail-in"}
     assert command_of(services()["web"]) == json.loads(re.findall(r"^CMD (.*)$", dockerfile(), re.MULTILINE)[0])
 
 

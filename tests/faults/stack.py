@@ -17,11 +17,11 @@ from backend import embedded
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 READY_SECONDS = 90.0
-PORTS = ("WEB_PORT", "SANDBOX_TWILIO_PORT", "SANDBOX_FCM_PORT", "SANDBOX_SMTP_PORT", "MAIL_IN_PORT")
+PORTS = ("WEB_PORT", "LIVE_PORT", "SANDBOX_TWILIO_PORT", "SANDBOX_FCM_PORT", "SANDBOX_SMTP_PORT", "MAIL_IN_PORT")
 WHO = {  # how each program can be told from its command line
     "worker": b"celery\0-A\0backend\0worker",
     "beat": b"celery\0-A\0backend\0beat",
-    "web": b"granian",
+    "web": b"backend.wsgi",
     "mail-in": b"receive_mail",
     "sandbox": b"manage.py\0sandbox",
 }

@@ -1,7 +1,7 @@
 """`manage.py up`: everything in one command; one Ctrl-C stops all of it.
 
-Services, migrations, web, worker, beat, mail in and, without providers, the sandbox. `--demo` loads the demo company and
-plays one question's journey; `--throwaway` does that in a temporary folder on free ports and exits with its verdict.
+Services, migrations, web, live, worker, beat, mail in and, without providers, the sandbox. `--demo` loads the demo company
+and plays one question's journey; `--throwaway` does that in a temporary folder on free ports and exits with its verdict.
 """
 
 import fcntl
@@ -28,7 +28,7 @@ from backend import embedded, processes
 from backend.stopping import Stop
 
 READY_SECONDS = 60.0
-PORTS = ("WEB_PORT", "SANDBOX_TWILIO_PORT", "SANDBOX_FCM_PORT", "SANDBOX_SMTP_PORT", "MAIL_IN_PORT")
+PORTS = ("WEB_PORT", "LIVE_PORT", "SANDBOX_TWILIO_PORT", "SANDBOX_FCM_PORT", "SANDBOX_SMTP_PORT", "MAIL_IN_PORT")
 
 
 class Command(BaseCommand):
@@ -76,9 +76,11 @@ class Command(BaseCommand):
         if demo:
             self._say("loading the demo company")
             call_command("demo", verbosity=0)
-        self._say("starting web, worker, beat and mail")
+        self._say("starting web, live, worker, beat and mail")
         host, port = settings.WEB_HOST, settings.WEB_PORT
-        children = processes.product(settings.VAR_DIR / "log", host=host, port=port, sandbox=settings.SANDBOX)
+        children = processes.product(
+            settings.VAR_DIR / "log", host=host, port=port, live_port=settings.LIVE_PORT, sandbox=settings.SANDBOX
+        )
         for child in children:
             child.start()
         stop = Stop()
