@@ -175,7 +175,8 @@ TEXTS = {
         "event: ready\nid: WyJubCIsIjc0...\ndata: {}\n\n"
         'event: sync\nid: WyJubCIsIjc1...\ndata: {"cursor": "WyJubCIsIjc1..."}\n\n'
     ),
-    "text/csv": "2026-01-15,10,koffie",
+    TABLE[0]: "2026-01-15;10;koffie",
+    TABLE[1]: "(a spreadsheet)",
 }
 
 
@@ -221,7 +222,7 @@ def _media(operation: dict[str, Any]) -> None:
             kinds = (PROBLEM_TYPE,)
         elif operation["operationId"] in TABLES:
             kinds = TABLE
-        response["content"] = dict.fromkeys(kinds, inner)
+        response["content"] = {kind: dict(inner) for kind in kinds}
 
 
 def _key(operation: dict[str, Any]) -> None:
@@ -297,7 +298,7 @@ def _examples(operation: dict[str, Any], schema: dict[str, Any]) -> None:
     bodies += [response for status, response in operation["responses"].items() if int(status) < 300]
     for body in bodies:
         for media, inner in body.get("content", {}).items():
-            if media == JSON:
+            if media in {JSON, "multipart/form-data"}:
                 inner["example"] = example(inner["schema"], schema)
             else:
                 inner["example"] = TEXTS[media]

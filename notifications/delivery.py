@@ -344,7 +344,7 @@ def mark_all_sent(sent: list[tuple[UUID, str]], *, how: str = "") -> int:
             " SELECT id, %s, 'sent', %s FROM moved",
             [at, at + POLL_FIRST, ids, known, at, how],
         )
-        news = cursor.rowcount
+        news = int(cursor.rowcount)
         if news < len(sent):
             cursor.execute(
                 "UPDATE notifications_delivery d SET provider_id = t.provider_id"
@@ -433,7 +433,7 @@ def _wipe_secret(delivery: Delivery) -> None:
 def reclaim_lost() -> int:
     """Rows whose worker died while it held the lease: outcome unknown."""
     at = clock.real()
-    wait = timedelta(seconds=settings.DELIVERY_UNKNOWN_SECONDS)
+    wait: Any = timedelta(seconds=settings.DELIVERY_UNKNOWN_SECONDS)  # an interval to PostgreSQL
     with connection.cursor() as cursor:
         cursor.execute(
             "WITH lost AS (UPDATE notifications_delivery SET lease_until = NULL, error = 'lease ran out',"
@@ -444,7 +444,7 @@ def reclaim_lost() -> int:
             " SELECT id, %s, 'unknown', 'lease ran out' FROM lost",
             [wait, at, at, at],
         )
-        return cursor.rowcount
+        return int(cursor.rowcount)
 
 
 def resolve_unknown(limit: int = BATCH) -> int:

@@ -59,6 +59,7 @@ def _send(command: Command, body: str, subject: str, *, key: str, lifetime: time
     """By the way the command came, to where we know the person: that is their own address, whoever wrote."""
     person: Person = command.person
     is_mail = command.channel == Channel.EMAIL
+    mail: dict[str, Any] = {"subject": subject, "reply_key": "doe"} if is_mail else {}
     outbox.enqueue(
         key=key,
         channel=command.channel,
@@ -68,7 +69,7 @@ def _send(command: Command, body: str, subject: str, *, key: str, lifetime: time
         body=body if is_mail else segments.plain(body),
         is_secret=True,
         lifetime=lifetime,
-        **({"subject": subject, "reply_key": "doe"} if is_mail else {}),
+        **mail,
     )
 
 

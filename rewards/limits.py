@@ -65,7 +65,7 @@ def try_take(scope: str, limit: int | None, count: int = 1) -> bool:
 def _taken(limits: Mapping[str, int | None], count: int) -> int:
     with connection.cursor() as cursor:
         cursor.execute(TAKE, parameters(limits, count, days.day_of(clock.now())))
-        return cursor.rowcount
+        return int(cursor.rowcount)
 
 
 def reached() -> LimitReached:
