@@ -1,6 +1,7 @@
 """After a whole life of gifts neither the database nor a log holds a code, a link's secret, a shop's key or an address."""
 
 import logging
+from collections.abc import Iterator
 
 import pytest
 from django.db import connection
@@ -30,7 +31,7 @@ def everything_stored() -> dict[str, str]:
 
 
 @pytest.fixture
-def logged(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+def logged(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     """Every line that any logger writes, as the product's handler would after its filter."""
     lines: list[str] = []
 
@@ -44,7 +45,7 @@ def logged(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     for logger in loggers:
         logger.addHandler(handler)
     monkeypatch.setattr(logging.getLogger("rewards"), "level", logging.DEBUG)
-    yield lines  # type: ignore[misc]
+    yield lines
     for logger in loggers:
         logger.removeHandler(handler)
 
