@@ -255,7 +255,8 @@ def get_redemption(request: HttpRequest, redemption_id: UUID) -> Any:
     summary="The sale is made",
 )
 def capture(request: HttpRequest, redemption_id: UUID, body: CaptureIn, idempotency_key: TillKey) -> HttpResponse:
-    """All or part of it; the rest is released. The same amount twice is fine; `not_reserved` when it is over."""
+    """All or part of it; the rest is released. The same amount twice is fine; `not_reserved` when it is over,
+    `voucher_void` when it came under review since: let the customer pay."""
     key = _key_of(request, "redeem")
     return _once(request, key, idempotency_key, 200, lambda: redemption.capture(key.shop, redemption_id, body.amount_cents))
 

@@ -133,7 +133,7 @@ def _code(request: HttpRequest, action: str) -> str:
     if action != "read_photo":
         return request.POST.get("code", "")[:60]
     photo = request.FILES.get("photo")
-    if photo is None:
+    if photo is None or photo.file is None:
         raise Invalid(_("Take a photo of the code."))
     return scanning.code_in(photo.file, photo.size or 0)
 

@@ -73,7 +73,7 @@ def _shown(gift: Gift, language: str) -> dict[str, Any]:
         "asks_recipient": offer.asks_recipient,
         "until": words.last_day(gift.ends_at),
         "code": code,
-        "qr": segno.make(code.replace("-", ""), error="m").svg_data_uri(scale=6, border=2) if code else "",
+        "qr": segno.make(code.replace("-", ""), error="m").svg_data_uri(border=2, omitsize=True) if code else "",
         "left": words.money(Account.objects.get(pk=gift.account_id).available, language) if code else "",
         "is_part": gift.state == Gift.State.PART_REDEEMED,
         "over": _over(gift) if not usable else "",

@@ -90,7 +90,7 @@ def test_the_app_on_a_pretend_phone_shows_an_offer_and_takes_it(stack: Stack, pa
     expect(phone.get_by_test_id("app")).to_have_text("App installeren", timeout=PATIENCE_MS)
 
 
-@pytest.mark.parametrize("path", ["/sandbox/", "/accounts/login/code/", "/api/v1/docs"])
+@pytest.mark.parametrize("path", ["/sandbox/", "/sandbox/gifts", "/accounts/login/code/", "/api/v1/docs"])
 def test_no_page_is_wider_than_a_phone(stack: Stack, page: Page, path: str) -> None:
     page.set_viewport_size(PHONE)  # type: ignore[arg-type]
     page.goto(stack.base + path)

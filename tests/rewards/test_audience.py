@@ -118,5 +118,8 @@ def test_an_administrator_ticks_the_audience(quiet_cast: Cast, quiet_mall: Mall,
     offer = Offer.objects.get(pk=quiet_mall.coffee.pk)
     assert (offer.audience_team_ids, offer.audience_roles) == ([shops.pk], ["employee"])
     assert (offer.audience_languages, offer.audience_employed_days_min) == (["nl"], 30)
+    looking = signed_in(person("E12", "Petra Prins", "programme_manager")).get(path)
+    assert looking.status_code == 200
+    assert 'name="audience_team_ids"' not in looking.content.decode()
     again = admin.get(path).content.decode()
     assert f'<option value="{shops.pk}" selected>' in again
