@@ -107,7 +107,9 @@ def _tell_elsewhere(person: Person, channel: str, value: str) -> None:
 
 
 def _send(person: Person, channel: str, to: str, text: str, *, key: str, reply_key: str = "") -> None:
-    words = {"subject": _("Your number or address"), "reply_key": reply_key} if channel == Channel.EMAIL else {}
+    words: dict[str, Any] = (
+        {"subject": _("Your number or address"), "reply_key": reply_key} if channel == Channel.EMAIL else {}
+    )
     body = text if channel == Channel.EMAIL else segments.plain(text)
     outbox.enqueue(
         key=f"{key}:{channel}", channel=channel, to=to, person=person, language=person.language, body=body, **words
