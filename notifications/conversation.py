@@ -159,7 +159,7 @@ def _picked(choices: list[str], word: str) -> str:
 
 def _asked_since(person: Any, held: InboundMessage) -> bool:
     """JA and NEE answer what was asked last: an offer that came after our question comes first."""
-    kinds = verbs.VERBS["JA"].kinds if "JA" in verbs.VERBS else ()
+    kinds = verbs.VERBS["JA"].bare_kinds if "JA" in verbs.VERBS else ()
     return any(item.created_at > held.received_at for item in item_codes.open_items(person, *kinds)) if kinds else False
 
 
@@ -237,7 +237,7 @@ def _bare(person: Any, message: InboundMessage, said: Reading, text: str) -> Out
 
 
 def _pick_item(person: Any, verb: Verb, message: InboundMessage, said: Reading, text: str) -> Outcome:
-    items = item_codes.open_items(person, *verb.kinds)
+    items = item_codes.open_items(person, *verb.bare_kinds) if verb.bare_kinds else []
     if not items:
         return handled(person, _("You have nothing open that %(verb)s fits.") % {"verb": verb.name()}, text)
     if len(items) > 1:
