@@ -5,6 +5,6 @@ class NotificationsConfig(AppConfig):
     name = "notifications"
 
     def ready(self) -> None:
-        from notifications import guide, verbs, views  # noqa: F401 — connects Anymail's inbound signal
+        from notifications import guide, views  # noqa: F401 — connects Anymail's inbound signal
 
         guide.fill_registry()
