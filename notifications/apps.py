@@ -5,7 +5,7 @@ class NotificationsConfig(AppConfig):
     name = "notifications"
 
     def ready(self) -> None:
-        from notifications import guide, mail_webhooks, reply_targets, silent, verbs  # noqa: F401 — connects Anymail's signals
+        from notifications import guide, mail_webhooks, reply_targets, silent  # noqa: F401 — connects Anymail's signals
         from notifications.inbound import confirming
 
         guide.fill_registry()

@@ -143,7 +143,11 @@ def _choice(person: Any, held: InboundMessage, text: str, word: str) -> Outcome 
         return _run(person, held, Reading(None, "", held.text))
     agreed = word in YES and len(names) == 1 and not _asked_since(person, held)
     name = names[0] if agreed else _picked(names, word)
-    return _run(person, held, read(f"{name} {reading.split(held.text)[1]}")) if name else None
+    if not name:
+        return None
+    rest = reading.split(held.text)[1]
+    said = read(f"{name} {rest}")
+    return _run(person, held, said if said.verb else read(f"{name} {reading.code_of(rest)}"))
 
 
 def _picked(choices: list[str], word: str) -> str:
@@ -155,7 +159,7 @@ def _picked(choices: list[str], word: str) -> str:
 
 def _asked_since(person: Any, held: InboundMessage) -> bool:
     """JA and NEE answer what was asked last: an offer that came after our question comes first."""
-    kinds = verbs.VERBS["JA"].kinds if "JA" in verbs.VERBS else ()
+    kinds = verbs.VERBS["JA"].bare_kinds if "JA" in verbs.VERBS else ()
     return any(item.created_at > held.received_at for item in item_codes.open_items(person, *kinds)) if kinds else False
 
 
@@ -168,6 +172,7 @@ def _maybe_typo(person: Any, message: InboundMessage, said: Reading, text: str) 
         return None
     rest = reading.split(text)[1]
     found = [verb.name() for verb in reading.meant(said.word) if _is_likely(person, verb, rest)]
+    found = found or _too_wordy(person, said.word)
     if not found:
         return None
     if len(found) == 1:
@@ -177,6 +182,14 @@ def _maybe_typo(person: Any, message: InboundMessage, said: Reading, text: str) 
     else:
         question = _menu_text([f"{number} = {name}" for number, name in enumerate(found, 1)])
     return Outcome(State.HELD, question, TYPO + ",".join(found), person, text)
+
+
+def _too_wordy(person: Any, word: str) -> list[str]:
+    """ "Gelukt, dank je wel!": a verb of something open, with more behind it than the verb takes."""
+    verb = verbs.named(word)
+    if verb is None or not item_codes.open_items(person, *verb.kinds or ("",)):
+        return []
+    return [] if verb.needs_code or item_codes.open_items(person, *verbs.BARE) else [verb.name()]
 
 
 def _is_likely(person: Any, verb: Verb, rest: str) -> bool:
@@ -224,7 +237,7 @@ def _bare(person: Any, message: InboundMessage, said: Reading, text: str) -> Out
 
 
 def _pick_item(person: Any, verb: Verb, message: InboundMessage, said: Reading, text: str) -> Outcome:
-    items = item_codes.open_items(person, *verb.kinds)
+    items = item_codes.open_items(person, *verb.bare_kinds) if verb.bare_kinds else []
     if not items:
         return handled(person, _("You have nothing open that %(verb)s fits.") % {"verb": verb.name()}, text)
     if len(items) > 1:

@@ -89,6 +89,10 @@ def _code(text: str) -> tuple[str, str]:
     return "", text
 
 
+def code_of(text: str) -> str:
+    return _code(text)[0]
+
+
 # --- one letter off ----------------------------------------------------------------------------------------------------
 
 

@@ -44,6 +44,7 @@ class Verb:
     operations: tuple[str, ...] = ()  # of the API: what somebody does with it instead of the app
     kinds: tuple[str, ...] = ()  # of items it works on; empty: it takes none
     roles: tuple[str, ...] = ()  # whom HULP tells of it; empty: everybody
+    coded_kinds: tuple[str, ...] = ()  # of those: only with the code, a bare JA must never mean them
     needs_code: bool = False  # a word that answers begin with too ("Door een storing …"): a verb only with a code
     # More words than this behind it, and it is no command but text: "ja hoor, dat klopt", "Ik weet het niet".
     words_max: int | None = None
@@ -56,6 +57,11 @@ class Verb:
     def name(self) -> str:
         """The verb as people are told it, in the language that is active."""
         return self.names[0] if (get_language() or "").startswith("nl") else self.names[-1]
+
+    @property
+    def bare_kinds(self) -> tuple[str, ...]:
+        """Of which items the one that is open may be meant without its code."""
+        return tuple(kind for kind in self.kinds if kind not in self.coded_kinds)
 
     def suits(self, person: Any, text: str) -> bool:
         return self.fits is None or self.fits(person, text)
@@ -88,7 +94,8 @@ def _both(first: Verb, second: Verb) -> Verb:
         of_second = command.item is not None and command.item.kind in second.kinds
         return (second if of_second else first).run(command)
 
-    return replace(first, kinds=first.kinds + second.kinds, run=run)
+    coded = first.coded_kinds + second.coded_kinds
+    return replace(first, kinds=first.kinds + second.kinds, coded_kinds=coded, run=run)
 
 
 def named(word: str) -> Verb | None:

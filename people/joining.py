@@ -179,6 +179,21 @@ def decide(person: Person, claim_id: UUID, *, yes: bool) -> AddressClaim:
     return claim
 
 
+def claims_to_end(limit: int) -> list[UUID]:
+    """Claims that nobody decided in time."""
+    rows = AddressClaim.objects.filter(decided_at__isnull=True, expires_at__lte=clock.now()).order_by("expires_at")
+    return list(rows.values_list("pk", flat=True)[:limit])
+
+
+@transaction.atomic
+def end_claim(claim_id: UUID) -> None:
+    """Its code means nothing any more. Twice is fine."""
+    now = clock.now()
+    ended = AddressClaim.objects.filter(pk=claim_id, decided_at__isnull=True, expires_at__lte=now)
+    if ended.update(decided_at=now):
+        item_codes.close(f"address:{claim_id}")
+
+
 def accept_by_text(command: Command) -> str:
     assert command.item is not None  # noqa: S101 — the registry hands an item to verbs that name kinds
     return _decided(command.person, command.item, command.sender, yes=True)

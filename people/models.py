@@ -241,7 +241,10 @@ class AddressClaim(models.Model):
     is_confirmed = models.BooleanField(default=False)
 
     class Meta:
-        indexes: ClassVar = [models.Index(fields=["person", "-created_at"], name="addressclaim_person")]
+        indexes: ClassVar = [
+            models.Index(fields=["person", "-created_at"], name="addressclaim_person"),
+            models.Index(fields=["expires_at"], condition=Q(decided_at__isnull=True), name="addressclaim_open"),
+        ]
         constraints: ClassVar = [
             models.CheckConstraint(condition=Q(channel__in=["email", "sms"]), name="addressclaim_channel"),
             models.UniqueConstraint(

@@ -8,7 +8,7 @@ from uuid import UUID
 from celery import shared_task
 
 from backend.retry import until_done
-from people import lifecycle
+from people import joining, lifecycle
 from people.models import Person
 
 log = logging.getLogger(__name__)
@@ -19,10 +19,11 @@ Key = TypeVar("Key", int, UUID)
 
 @shared_task
 def begin_absences() -> None:
-    """Absences that begin or end now, and people whose last day is over."""
+    """Absences that begin or end now, people whose last day is over, and new numbers that nobody confirmed."""
     _each(lifecycle.leavers(BATCH), _leave)
     _each(lifecycle.absences_to_begin(BATCH), lifecycle.begin_absence)
     _each(lifecycle.absences_to_end(BATCH), lifecycle.end_absence)
+    _each(joining.claims_to_end(BATCH), joining.end_claim)
 
 
 def _leave(person_id: UUID) -> None:

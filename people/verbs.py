@@ -190,6 +190,7 @@ def fill_registry() -> None:
             gettext_lazy("this new number or address is mine."),
             gettext_lazy("ACCEPT A7"),
             kinds=kinds,
+            coded_kinds=kinds,
             words_max=0,
         )
     )
@@ -200,6 +201,7 @@ def fill_registry() -> None:
             gettext_lazy("this new number or address is not mine."),
             gettext_lazy("DECLINE A7"),
             kinds=kinds,
+            coded_kinds=kinds,
             words_max=0,
         )
     )

@@ -42,14 +42,13 @@ def _line(person: Person, found: knowledge.Found, text: str) -> str:
 
 
 def use(command: Command) -> str:
-    """HERGEBRUIK A7 (+ the friend's own words): a question of mine, closed with that answer."""
+    """HERGEBRUIK A7: what I looked for is a question of mine, closed with that answer."""
     item = command.item
     assert item is not None  # noqa: S101 — the registry hands an item to verbs that name kinds
-    text = command.text.strip() or item.label
     made = reuse.use(
         command.person,
         UUID(item.item.split(":")[1]),
-        text,
+        item.label,
         request_key=f"reuse:{command.message_key}",
         received_at=command.received_at,
     )

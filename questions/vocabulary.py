@@ -15,13 +15,8 @@ EXPERT, DESK = (Role.EXPERT,), (Role.DUTY_DESK, Role.ADMINISTRATOR)
 LEAD = (Role.TOPIC_LEAD,)
 
 
-def alone(person: Any, text: str) -> bool:
-    """Nothing behind it, or a smiley: else, while an answer is expected, it is one."""
-    return not reading.words(text)
-
-
 def _code_or_nothing(person: Any, text: str) -> bool:
-    return alone(person, text) or item_codes.is_code(reading.bare_word(text))
+    return not reading.words(text) or item_codes.is_code(reading.bare_word(text))
 
 
 def _looks_for(person: Any, text: str) -> bool:
@@ -45,26 +40,26 @@ def _asking() -> None:
     ask = ("VRAAG", "ASK"), verbs.ask, _("passes a friend's question on. EXCEPT Bob: or DIRECT: may come first.")
     register(Verb(*ask, _("ASK Why is the bill so high?"), ("ask", "ask_back"), takes_held=True, rank=1))
     status = ("STATUS",), verbs.status, _("how your open items stand, with their codes.")
-    operations = ("list_questions", "get_question", "list_assignments", "list_approvals")
+    operations: tuple[str, ...] = ("list_questions", "get_question", "list_assignments", "list_approvals")
     register(Verb(*status, _("STATUS A7"), operations, fits=_code_or_nothing, rank=1))
     more = ("MEER", "MORE"), verbs.more, _("reads on in an answer, or in the question you are to answer.")
     kinds = (*question, "assignment", "clarification", "approval", "desk", "found")
-    register(Verb(*more, _("MORE A7"), ("get_question", "get_assignment"), kinds, fits=alone))
+    register(Verb(*more, _("MORE A7"), ("get_question", "get_assignment"), kinds, words_max=0))
     helped = ("GELUKT", "HELPED"), verbs.helped, _("the answer helped your friend.")
-    register(Verb(*helped, _("HELPED A7"), ("rate_answer",), question, fits=alone))
+    register(Verb(*helped, _("HELPED A7"), ("rate_answer",), question, words_max=0))
     not_yet = ("NIETGELUKT", "NOTYET"), verbs.not_yet, _("it did not help: it is looked at once more.")
-    register(Verb(*not_yet, _("NOTYET A7"), ("rate_answer",), question, fits=alone))
+    register(Verb(*not_yet, _("NOTYET A7"), ("rate_answer",), question, words_max=0))
     relayed = ("DOORGEGEVEN", "RELAYED"), verbs.relayed, _("you passed the answer on.")
-    register(Verb(*relayed, _("RELAYED A7"), ("relay_answer",), question, fits=alone))
+    register(Verb(*relayed, _("RELAYED A7"), ("relay_answer",), question, words_max=0))
     withdraw = ("INTREKKEN", "WITHDRAW"), verbs.withdraw, _("takes an unanswered question back.")
-    register(Verb(*withdraw, _("WITHDRAW A7"), ("withdraw_question",), question, fits=alone))
+    register(Verb(*withdraw, _("WITHDRAW A7"), ("withdraw_question",), question, words_max=0))
 
 
 def _answering() -> None:
     mine = ("assignment",)
     answerable = (*mine, "clarification")
     answer = ("ANTW", "ANSWER"), verbs.answer, _("answers the item with that code.")
-    operations = ("answer_assignment", "reply_clarification", "answer_desk_item")
+    operations: tuple[str, ...] = ("answer_assignment", "reply_clarification", "answer_desk_item")
     register(Verb(*answer, _("ANSWER A7 + text"), operations, (*answerable, "desk"), takes_held=True), bare=answerable)
     accept = ("JA", "ACCEPT"), verbs.accept, _("takes a question, or approves a colleague's answer.")
     operations = ("accept_assignment", "approve_answer", "take_desk_item")
@@ -94,8 +89,8 @@ def _looking_up() -> None:
     look = ("ZOEK", "SEARCH"), search.knowledge_for, _("finds earlier answers.")
     register(Verb(*look, _("SEARCH roaming Turkey"), ("search_knowledge",), fits=_looks_for, takes_held=True, rank=1))
     reuse = ("HERGEBRUIK", "REUSE"), verbs.reuse_it, _("this earlier answer is the one.")
-    operations = ("reuse_answer", "reuse_for_question")
-    register(Verb(*reuse, _("REUSE A7"), operations, ("question", "found"), fits=alone))
+    operations: tuple[str, ...] = ("reuse_answer", "reuse_for_question")
+    register(Verb(*reuse, _("REUSE A7"), operations, ("question", "found"), words_max=0))
     who = ("WIE", "WHO"), search.colleagues, _("finds colleagues by name or topic.")
     register(Verb(*who, _("WHO roaming"), ("search_directory",), words_max=3))
     topics = ("ONDERWERPEN", "TOPICS"), search.topics, _("what questions can be about.")

@@ -27,7 +27,7 @@ from backend import clock, embedded
 from notifications import breakers, delivery, holding, inbound, planning
 from notifications.inbound import handling, smtp
 from notifications.models import ItemCode
-from people import lifecycle
+from people import joining, lifecycle
 from people.models import AccessToken, Person, WorkingHours
 from questions import after, attachments, duty, experts, knowledge, promise, releasing, reuse, routing
 from questions.models import Assignment, Expertise, Question, Topic, TopicExample, Workload
@@ -299,6 +299,9 @@ def work(*, sending: bool = True) -> None:
             moved += 1
         for absence_id in lifecycle.absences_to_begin(500):
             lifecycle.begin_absence(absence_id)
+            moved += 1
+        for claim_id in joining.claims_to_end(500):
+            joining.end_claim(claim_id)
             moved += 1
         for absence_id in lifecycle.absences_to_end(500):
             lifecycle.end_absence(absence_id)

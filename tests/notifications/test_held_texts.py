@@ -1,10 +1,11 @@
 """What is held is asked about once more, then ends with a notice: nothing typed goes by in silence."""
 
 import pytest
+from django.conf import settings
 
 from notifications.models import InboundMessage
 from questions.models import Answer, Question
-from tests.conftest import Cast, ask, in_parallel, later, text, texts, work
+from tests.conftest import Cast, ask, in_parallel, later, letters, mail, mails, text, texts, work
 
 
 def heard(cast: Cast, who: object) -> list[str]:
@@ -96,3 +97,17 @@ def test_after_stop_no_reminder_goes_out(cast: Cast) -> None:
     before = len(texts(cast.bob))
     later(minutes=15)
     assert len(heard(cast, cast.bob)) == before
+
+
+def test_by_mail_too_a_menu_holds_the_text_until_the_choice(cast: Cast) -> None:
+    ask(cast.alice)
+    second = ask(cast.alice, "Waarom is zijn rekening zo hoog?")
+    to_us = f"doe@{settings.MAIL_DOMAIN}"
+    mail(str(cast.bob.email), to_us, "Dat is een dubbele maand.")
+    work()
+    assert "2 = " in mails(cast.bob)[-1]
+    assert letters(cast.bob.email, "email")[-1].other == to_us
+    mail(str(cast.bob.email), to_us, "2\n\nGroet,\nBob")
+    work()
+    answer = Answer.objects.get()
+    assert (answer.question, answer.text) == (second, "Dat is een dubbele maand.")

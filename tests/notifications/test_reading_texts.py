@@ -110,3 +110,14 @@ def test_a_held_text_is_not_swallowed_by_a_verb_that_needs_none(cast: Cast) -> N
     assert InboundMessage.objects.filter(state="held").count() == 1
     say(cast.alice, "vraag")
     assert Question.objects.get().text == "Waarom is haar rekening zo hoog?"
+
+
+def test_a_verb_with_thanks_behind_it_is_asked_about_before_it_acts(cast: Cast) -> None:
+    question = ask(cast.alice)
+    say(cast.bob, "Zo zit het.")
+    assert "Bedoelde je GELUKT" in say(cast.alice, "Gelukt, dank je wel!")
+    question.refresh_from_db()
+    assert question.state == "answered"
+    say(cast.alice, "ja")
+    question.refresh_from_db()
+    assert (question.state, question.close_reason) == ("closed", "helped")

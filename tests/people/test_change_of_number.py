@@ -77,6 +77,28 @@ def test_no_stays_no_and_too_late_is_too_late(cast: Cast) -> None:
     assert not AddressClaim.objects.filter(is_confirmed=True).exists()
 
 
+def test_a_bare_ja_never_gives_a_number_away(cast: Cast) -> None:
+    old = cast.alice.mobile
+    text(cast.alice, "SALDP")
+    text(NEW, "NUMMER E1")
+    work()
+    text(cast.alice, "JA")
+    work()
+    assert "Je kunt 0 credits" in texts(cast.alice)[-1]
+    text(cast.alice, "JA")
+    work()
+    cast.alice.refresh_from_db()
+    assert cast.alice.mobile == old
+
+
+def test_what_nobody_confirmed_leaves_no_open_code(cast: Cast) -> None:
+    text(NEW, "NUMMER E1")
+    work()
+    later(hours=24)
+    work()
+    assert not ItemCode.objects.filter(person=cast.alice, closed_at__isnull=True).exists()
+
+
 def test_somebody_else_cannot_confirm_it(cast: Cast) -> None:
     text(NEW, f"NUMMER {cast.bob.email}")
     work()
@@ -125,7 +147,8 @@ def test_a_number_that_hr_gives_to_a_newcomer_brings_nothing_of_the_leavers(cast
 
 def test_a_text_written_before_the_number_moved_acts_as_nobody(cast: Cast) -> None:
     ask(cast.alice)
-    text(cast.bob, "Van Bob, maar pas later gelezen.")
+    text(cast.bob, "VRAAG Van Bob, maar pas later gelezen: waarom is haar rekening zo hoog?")
+    text(cast.bob, "saldo")
     number = str(cast.bob.mobile)
     later(minutes=1)
     cast.bob.mobile = None
@@ -133,7 +156,8 @@ def test_a_text_written_before_the_number_moved_acts_as_nobody(cast: Cast) -> No
     cast.charlie.mobile = number
     cast.charlie.save()
     work()
-    assert not Answer.objects.exists()
+    assert Question.objects.count() == 1  # Alice's
+    assert letters(number, "sms") == []  # and Charlie hears no balance
 
 
 def test_a_number_silent_for_weeks_after_stop_proves_nothing_until_confirmed(cast: Cast) -> None:
