@@ -11,7 +11,7 @@ from django.conf import settings
 from django.utils.module_loading import import_string
 
 from backend import clock
-from notifications import breakers
+from notifications import breakers, troubles
 from notifications.channels import TryLater, Undeliverable, Unknown, email, push, sms
 from notifications.models import Channel, Delivery
 
@@ -47,7 +47,8 @@ def of(channel: str) -> list[Provider]:
 
 def send(delivery: Delivery) -> str:
     """Hand the message to the first provider that takes it; returns its id. Raises TryLater, Undeliverable or Unknown."""
-    channel, trouble, waits = delivery.channel, None, []
+    channel, waits = delivery.channel, []
+    trouble: TryLater | Undeliverable | None = None
     for provider in of(channel):
         until = breakers.opens_at(channel, provider.name) if channel != Channel.PUSH else None
         if until:
@@ -56,6 +57,11 @@ def send(delivery: Delivery) -> str:
         try:
             return _by(provider, delivery)
         except TryLater as error:
+            trouble = trouble or error
+        except Undeliverable as error:
+            if not error.is_ours:
+                raise
+            troubles.report(channel, f"{channel}:account:{provider.name}", str(error))
             trouble = trouble or error
     if trouble:
         raise trouble
