@@ -11,7 +11,7 @@ from django.conf import settings
 from django.utils.module_loading import import_string
 
 from backend import clock
-from notifications import breakers
+from notifications import breakers, troubles
 from notifications.channels import TryLater, Undeliverable, Unknown, email, push, sms, sms_http
 from notifications.models import Channel, Delivery
 
@@ -75,11 +75,17 @@ def prepare(delivery: Delivery) -> Callable[[], str]:
 
 
 def _send(channel: str, ways: list[tuple[str, Callable[[], str]]]) -> str:
-    trouble: TryLater | None = None
+    trouble: TryLater | Undeliverable | None = None
     for name, send in ways:
         try:
             return _watched(channel, name, send)
         except TryLater as error:
+            trouble = trouble or error
+        except Undeliverable as error:
+            if not error.is_ours:
+                raise
+            # Seldom enough to be said from here: the pool gives back what this thread opens.
+            troubles.report(channel, f"{channel}:account:{name}", str(error))
             trouble = trouble or error
     assert trouble is not None  # noqa: S101 — there was a way, and it did not return
     raise trouble

@@ -24,11 +24,21 @@ class TryLater(Failed):
 
 
 class Undeliverable(Failed):
-    """Not taken, and it never will be. `address_is_dead`: nothing else will reach this address either."""
+    """Not taken, and it never will be. `address_is_dead`: nothing else will reach this address either.
 
-    def __init__(self, reason: str, *, address_is_dead: bool = False, then: Callable[[], None] | None = None) -> None:
+    `is_ours`: the message and the address are fine, our account at this provider is not; another one may take it.
+    """
+
+    def __init__(
+        self,
+        reason: str,
+        *,
+        address_is_dead: bool = False,
+        is_ours: bool = False,
+        then: Callable[[], None] | None = None,
+    ) -> None:
         super().__init__(reason, then=then)
-        self.address_is_dead = address_is_dead
+        self.address_is_dead, self.is_ours = address_is_dead, is_ours
 
 
 class Unknown(Failed):

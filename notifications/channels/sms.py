@@ -115,7 +115,7 @@ def _outcome(error: TwilioRestException) -> Exception:
     if error.code in ADDRESS_IS_DEAD:
         return Undeliverable(name, address_is_dead=True)
     if error.code in OURS_TO_FIX:
-        return Undeliverable(name)
+        return Undeliverable(name, is_ours=True)
     if error.code in TRANSIENT or error.status == 429:
         return TryLater(name)
     if error.status >= 500:

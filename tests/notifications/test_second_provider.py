@@ -15,6 +15,8 @@ from django.test import Client
 
 from backend import clock, embedded
 from notifications import breakers, delivery, outbox
+from notifications.channels import Unknown
+from notifications.channels import sms as twilio
 from notifications.models import ChannelTrouble, Delivery, InboundMessage
 from people.models import Person
 from questions.models import Question
@@ -106,9 +108,6 @@ def test_the_second_carries_what_the_first_did_not_take(cast: Cast, gateway: Gat
 
 
 def test_an_unknown_outcome_never_goes_to_the_other_provider(cast: Cast, gateway: Gateway, monkeypatch: Any) -> None:
-    from notifications.channels import Unknown
-    from notifications.channels import sms as twilio
-
     def hangs(_row: Delivery) -> str:
         raise Unknown("read time-out")
 
@@ -199,6 +198,17 @@ def test_a_bad_number_is_no_failure_of_the_provider(cast: Cast, gateway: Gateway
     work()
     assert not ChannelTrouble.objects.exists()
     assert gateway.calls == 0
+
+
+def test_trouble_with_our_own_account_is_shown_and_the_second_carries(cast: Cast, gateway: Gateway, settings: Any) -> None:
+    twilio._client()  # with the token that is about to be changed there
+    settings.TWILIO_AUTH_TOKEN = "changed-at-twilio"  # noqa: S105 — a test's
+    row = sms(cast)
+    work()
+    row.refresh_from_db()
+    assert (row.state, row.provider_id) == ("sent", f"second:id-{row.pk}")
+    assert (ChannelTrouble.objects.get().key, texts(cast.alice)) == ("sms:account:twilio", [])
+    assert cast.alice.addresses.get(channel="sms").stopped_at is None
 
 
 def test_a_mail_server_that_is_down_is_left_alone(cast: Cast, settings: Any) -> None:
