@@ -6,7 +6,8 @@ from uuid import UUID
 
 from backend import clock
 from backend.ring import ring
-from notifications.models import Delivery, Notification
+from notifications import segments
+from notifications.models import Channel, Delivery, Notification
 
 LIFETIME = timedelta(hours=36)
 
@@ -17,6 +18,8 @@ def enqueue(*, key: str, channel: str, to: str, body: str, lifetime: timedelta =
     `fields` are Delivery's: subject, link, link_text, reply_key, in_reply_to, person, notification, language, is_secret.
     """
     at = clock.real()
+    if channel == Channel.SMS:
+        body = segments.plain(body)  # whoever worded it: one typographic quote would double the price
     delivery, fresh = Delivery.objects.get_or_create(
         key=key,
         defaults={
