@@ -6,8 +6,8 @@ from uuid import UUID
 
 from backend import clock
 from backend.ring import ring
-from notifications import bundles
-from notifications.models import Delivery, Notification
+from notifications import bundles, segments
+from notifications.models import Channel, Delivery, Notification
 
 LIFETIME = timedelta(hours=36)
 
@@ -31,6 +31,8 @@ def enqueue(
     at = clock.real()
     told: Notification | None = fields.get("notification")
     wait = max(held_until - clock.now(), timedelta(0)) if held_until else timedelta(0)
+    if channel == Channel.SMS:
+        body = segments.plain(body)  # whoever worded it: one typographic quote would double the price
     delivery, fresh = Delivery.objects.get_or_create(
         key=key,
         defaults={

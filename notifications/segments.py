@@ -61,12 +61,13 @@ def count(text: str) -> int:
     return parts
 
 
-def pages(text: str, *, segments: int, reserve: int = 0) -> list[str]:
-    """Cut `text` at words into pages that take at most `segments` each, leaving `reserve` characters free."""
+def pages(text: str, *, segments: int, reserve: int = 0, beside: str = "") -> list[str]:
+    """Cut `text` at words into pages of at most `segments` each, with `reserve` characters free and `beside` in them."""
     found: list[str] = []
+    beside += "x" * reserve
     rest = text.strip()
     while rest:
-        size = _fitting(rest, segments, reserve)
+        size = _fitting(rest, segments, beside)
         if size < len(rest):
             space = max(rest.rfind(" ", 0, size + 1), rest.rfind("\n", 0, size + 1))
             size = space if space > size // 2 else size
@@ -75,12 +76,12 @@ def pages(text: str, *, segments: int, reserve: int = 0) -> list[str]:
     return found or [""]
 
 
-def _fitting(text: str, segments: int, reserve: int) -> int:
-    """The most characters of `text` that, with `reserve` more, stay within `segments`."""
+def _fitting(text: str, segments: int, beside: str) -> int:
+    """The most characters of `text` that, with `beside`, stay within `segments`."""
     low, high = 1, len(text)
     while low < high:
         middle = (low + high + 1) // 2
-        if count(text[:middle] + "x" * reserve) <= segments:
+        if count(text[:middle] + beside) <= segments:
             low = middle
         else:
             high = middle - 1

@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 
 State = InboundMessage.State
 ANSWERED = frozenset({State.HANDLED, State.REFUSED})  # to these a mail in return can be replied
+STRANGERS_HOURLY = 60
 STRANGER_SILENCE = timedelta(hours=24)  # a stranger hears one sentence a day: no loops, no bill
 
 
@@ -66,9 +67,16 @@ def _settle(message: InboundMessage, outcome: Outcome) -> None:
 
 
 def _heard_enough(message: InboundMessage, outcome: Outcome) -> bool:
-    """Strangers (and poison from strangers) get one sentence a day."""
+    """Strangers (and poison from strangers) get one sentence a day each, and few an hour all together.
+
+    Senders can be forged: without the second limit a wave of spam would make us write to everybody it names.
+    """
     if outcome.person is not None or outcome.is_counted:
         return False
+    hour_ago = UUID(int=int((clock.real() - timedelta(hours=1)).timestamp() * 1000) << 80)  # ids begin with their time
+    to_strangers = Delivery.objects.filter(pk__gte=hour_ago, key__startswith="inbound:", person__isnull=True)
+    if to_strangers.count() >= STRANGERS_HOURLY:
+        return True
     since = clock.real() - STRANGER_SILENCE
     return Delivery.objects.filter(
         channel=message.channel, to=message.sender, key__startswith="inbound:", created_at__gte=since

@@ -8,7 +8,7 @@ from email import policy
 from email.errors import InvalidHeaderDefect
 from email.message import EmailMessage
 from email.parser import BytesHeaderParser
-from typing import cast
+from typing import Any, cast
 
 from notifications.inbound import html_text
 from notifications.inbound.quotes import Line, plain_lines, storable
@@ -16,6 +16,10 @@ from notifications.inbound.quotes import Line, plain_lines, storable
 TEXT_BYTES_MAX = 2_000_000  # of one part; nobody reads on
 PARTS_MAX = 500
 DEPTH_MAX = 20
+BOUNDARIES_MAX = 5_000  # a text may have such lines too
+NESTED_MAX = 200  # each costs as much as all before it
+HEADER_SECTION_BYTES = 262_144
+HEADER_CHARACTERS = 4_000
 # What browsers do too: these names are used by programs that write Windows' characters.
 WINDOWS = frozenset({"us-ascii", "ascii", "iso-8859-1", "latin-1", "latin1", "l1", "cp1252", "windows-1252", "x-ansi"})
 ADDRESS = re.compile(r"^[^\s<>\"(),:;@\[\]\x00]+@[^\s<>\"(),:;@\[\]\x00]+$")
@@ -29,22 +33,38 @@ class Content:
     attachments: list[str] = field(default_factory=list)
 
 
+class TooManyParts(Exception):
+    """More parts than any mail program makes: taking it apart would keep a worker busy for minutes."""
+
+
 def headers(raw: bytes) -> EmailMessage:
     """The headers alone: 25 MB need not be taken apart for them."""
-    head: EmailMessage = BytesHeaderParser(policy=policy.default).parsebytes(raw)
+    head: EmailMessage = BytesHeaderParser(policy=policy.default).parsebytes(raw[:HEADER_SECTION_BYTES])
     return head
 
 
 def parse(raw: bytes) -> EmailMessage:
+    if raw.count(b"\n--") > BOUNDARIES_MAX or raw.count(b"multipart/") > NESTED_MAX:
+        raise TooManyParts
     return email.message_from_bytes(raw, policy=policy.default)
 
 
 def header(parsed: EmailMessage, name: str) -> str:
-    """A header as one line of text; a broken one is an empty one."""
+    """A header as one line of text; a broken one is an empty one, and of an endless one the beginning."""
     try:
-        return " ".join(storable(str(parsed.get(name, "") or "")).split())
+        written = _written(parsed, name)
+        return " ".join(storable(str(_read(name, written[0]))).split()) if written else ""
     except Exception:  # noqa: BLE001 — the standard library raises many kinds on rubbish
         return ""
+
+
+def _written(parsed: EmailMessage, name: str) -> list[str]:
+    return [str(value) for known, value in parsed.raw_items() if known.lower() == name.lower()]
+
+
+def _read(name: str, written: str) -> Any:
+    """The standard library takes half a minute for a header of a megabyte."""
+    return policy.default.header_fetch_parse(name, written[:HEADER_CHARACTERS])
 
 
 def from_address(parsed: EmailMessage) -> str:
@@ -52,19 +72,18 @@ def from_address(parsed: EmailMessage) -> str:
 
     Read from the header's structure: a display name that looks like an address stays a name.
     """
-    written = [str(value) for name, value in parsed.raw_items() if name.lower() == "from"]
+    written = _written(parsed, "From")
+    if len(written) != 1 or len(written[0]) > HEADER_CHARACTERS:
+        return ""
     try:
-        found = [(address.addr_spec, value.defects) for value in parsed.get_all("From", []) for address in value.addresses]
+        value = _read("From", written[0])
+        found, defects = [address.addr_spec for address in value.addresses], value.defects
     except Exception:  # noqa: BLE001
         return ""
-    if len(written) != 1 or not found:
-        return ""
-    address, defects = found[0]
+    address = found[0] if len(found) == 1 else ""
     if any(isinstance(defect, InvalidHeaderDefect) for defect in defects):
         # "Bakker, Bob <bob@…>" without quotes is common. What holds a second @ could be read in two ways, so it is not.
         address = (re.findall(r"<([^<>]*)>\s*$", written[0]) or [""])[0] if written[0].count("@") == 1 else ""
-    elif len(found) != 1:
-        return ""
     address = storable(address).strip().lower()
     return address if ADDRESS.match(address) else ""
 

@@ -40,7 +40,7 @@ def fit(template: str, text: str, **values: str) -> str:
     """`template` with `text` cut at a word so that all stays within two segments."""
     text = segments.plain(" ".join(text.split()))
     frame = segments.plain(template % {"text": "", **values})
-    first = segments.pages(text, segments=SMS_SEGMENTS, reserve=len(frame) + 3)[0]
+    first = segments.pages(text, segments=SMS_SEGMENTS, beside=frame + "...")[0]
     return segments.plain(template % {"text": first if first == text else first + "...", **values})
 
 
