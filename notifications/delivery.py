@@ -322,7 +322,7 @@ def mark_all_sent(sent: list[tuple[UUID, str]], *, how: str = "") -> int:
             " SELECT id, %s, 'sent', %s FROM moved",
             [at, at + POLL_FIRST, ids, known, at, how],
         )
-        news = cursor.rowcount
+        news = int(cursor.rowcount)
         if news < len(sent):
             cursor.execute(
                 "UPDATE notifications_delivery d SET provider_id = t.provider_id"
@@ -409,18 +409,18 @@ def _wipe_secret(delivery: Delivery) -> None:
 def reclaim_lost() -> int:
     """Rows whose worker died while it held the lease: outcome unknown."""
     at = clock.real()
-    wait = timedelta(seconds=settings.DELIVERY_UNKNOWN_SECONDS)
+    wait = f"{settings.DELIVERY_UNKNOWN_SECONDS} seconds"
     with connection.cursor() as cursor:
         cursor.execute(
             "WITH lost AS (UPDATE notifications_delivery SET lease_until = NULL, error = 'lease ran out',"
             " state = CASE WHEN channel = 'sms' THEN 'unknown' ELSE 'due' END,"
-            " due_at = CASE WHEN channel = 'sms' THEN attempted_at + %s ELSE %s END"
+            " due_at = CASE WHEN channel = 'sms' THEN attempted_at + %s::interval ELSE %s END"
             " WHERE state = 'leased' AND lease_until <= %s RETURNING id)"
             " INSERT INTO notifications_deliveryevent (delivery_id, at, kind, detail)"
             " SELECT id, %s, 'unknown', 'lease ran out' FROM lost",
             [wait, at, at, at],
         )
-        return cursor.rowcount
+        return int(cursor.rowcount)
 
 
 def resolve_unknown(limit: int = BATCH) -> int:

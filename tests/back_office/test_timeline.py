@@ -8,7 +8,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from backend import clock
-from notifications import delivery, timeline
+from notifications import delivery, inbound, timeline
 from notifications.inbound import handling
 from notifications.models import Delivery, DeliveryEvent, Notification
 from notifications.notify import notify, settle
@@ -49,7 +49,7 @@ def test_everything_that_happened_is_there_in_order(cast: Cast, monkeypatch: pyt
     sms = Delivery.objects.get(channel="sms")
     delivery.note_status(sms.pk, sms.provider_id, "undelivered", "twilio 30003")
     text(cast.bob, "STOP")
-    for message_id in handling_due():
+    for message_id in inbound.due_ids(10):
         handling.handle(message_id)
     settle(cast.bob, "s:k")
     found = _texts(told)
@@ -68,12 +68,6 @@ def test_everything_that_happened_is_there_in_order(cast: Cast, monkeypatch: pyt
     assert sms_lines.index("sms The provider took it") > sms_lines.index("sms Not taken; tried again later: twilio 20429")
     page = signed_in(cast.dana).get(PAGE.format(told.pk)).content.decode()
     assert "undelivered: twilio 30003" in page
-
-
-def handling_due() -> list[object]:
-    from notifications import inbound
-
-    return list(inbound.due_ids(10))
 
 
 def test_it_costs_the_same_for_many_events_as_for_few(quiet_cast: Cast) -> None:

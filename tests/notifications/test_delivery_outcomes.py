@@ -218,7 +218,12 @@ def test_what_is_urgent_leaves_though_all_other_places_are_held_by_a_provider_th
 
     monkeypatch.setitem(delivery.SEND, "sms", hanging)
     monkeypatch.setitem(delivery.AT_ONCE, ("sms", False), 2)
-    worker = threading.Thread(target=lambda: (delivery.drain(), connections.close_all()))
+
+    def drain() -> None:
+        delivery.drain()
+        connections.close_all()
+
+    worker = threading.Thread(target=drain)
     worker.start()
     try:
         _until(lambda: Delivery.objects.filter(state="leased").count() == 2)

@@ -1182,7 +1182,7 @@ function begin() {
 }
 
 function closePops() {
-  document.querySelector(".signin").open = false;
+  for (const pop of document.querySelectorAll(".signin")) pop.open = false;
   $("top").classList.remove("shown");
   $("menu").setAttribute("aria-expanded", "false");
 }
@@ -1208,7 +1208,7 @@ function wire() {
   $("tour-read").addEventListener("click", () => { memory.set("read", (tour.isRead = tour.reference)); setTimeout(showTour, 500); });
   $("tour-close").addEventListener("click", () => { $("tour").hidden = true; memory.set("toured", true); });
   $("tour").hidden = memory.get("toured", false);
-  document.addEventListener("click", (event) => { if (!event.target.closest(".signin")) document.querySelector(".signin").open = false; });
+  document.addEventListener("click", (event) => { for (const pop of document.querySelectorAll(".signin")) if (!pop.contains(event.target)) pop.open = false; });
   document.addEventListener("keydown", (event) => { if (event.key === "Escape") closePops(); });
   document.addEventListener("visibilitychange", () => { if (!document.hidden) later(0); });
   window.addEventListener("hashchange", () => {
