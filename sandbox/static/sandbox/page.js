@@ -1115,6 +1115,7 @@ async function play() {
   const words = button.textContent;
   if (playing) { playing = 0; return; }
   playing = PLAY_STEPS;
+  followUntil = 0; // a day's messages are too many to tell of
   button.textContent = `■ ${say.playing}`;
   button.setAttribute("aria-pressed", "true");
   while (playing > 0) {
