@@ -23,6 +23,7 @@ COUNTED_MAX = 1000
 # The due rows of each queue: table, due column, condition of its partial index, and whether real time counts.
 QUEUES: dict[str, tuple[str, str, str, bool]] = {
     "deliveries": ("notifications_delivery", "due_at", "(state = 'due' AND held_until IS NULL OR state = 'unknown')", True),
+    "unknown_outcomes": ("notifications_delivery", "due_at", "state = 'unknown'", True),
     "inbound": ("notifications_inboundmessage", "due_at", "state = 'received'", False),
     "offers": ("questions_assignment", "expires_at", "state = 'offered'", False),
     "promises": ("questions_round", "next_step_at", "next_step_at IS NOT NULL", False),

@@ -117,7 +117,7 @@ DATABASES["default"] |= {
     "CONN_MAX_AGE": None,  # a new connection costs about 14 ms of PostgreSQL's time
     "CONN_HEALTH_CHECKS": True,
     # hnsw.ef_search: how widely the vector index looks; pgvector's own 40 is just what a search takes from it.
-    # random_page_cost: no disk turns any more. With PostgreSQL's own 4 a table that has just grown is read whole for 40 ids.
+    # random_page_cost: no disk turns. With PostgreSQL's own 4 a table that has just grown is read whole for 40 rows.
     "OPTIONS": {
         "options": "-c lock_timeout=3s -c statement_timeout=30s -c hnsw.ef_search=100 -c random_page_cost=1.1",
         "connect_timeout": 5,

@@ -13,8 +13,9 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import redirect
 from django.urls import URLPattern, path
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.timezone import localtime
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 from unfold.admin import ModelAdmin
@@ -22,10 +23,12 @@ from unfold.decorators import action, display
 
 from backend import clock
 from backend.ring import ring
+from notifications import timeline
 from notifications.models import (
     Channel,
     ChannelTrouble,
     Delivery,
+    DeliveryEvent,
     Device,
     InboundMessage,
     Notification,
@@ -48,6 +51,13 @@ def as_written(text: str) -> SafeString:
     """Text from anywhere, escaped, with its line breaks."""
     clean = "".join(char for char in text if char in "\n\t" or char.isprintable())
     return format_html('<div style="white-space:pre-wrap;overflow-wrap:anywhere">{}</div>', clean)
+
+
+def as_table(lines: list[timeline.Line]) -> SafeString:
+    """When, on which channel, what; in the product's own zone."""
+    cells = [(localtime(line.at).strftime("%d-%m-%Y %H:%M:%S"), line.channel, line.text) for line in lines]
+    one = '<tr><td style="white-space:nowrap">{}</td><td style="padding:0 16px">{}</td><td>{}</td></tr>'
+    return format_html("<table>{}</table>", format_html_join("", one, cells))
 
 
 class LookOnly(ModelAdmin):
@@ -82,7 +92,15 @@ class NotificationAdmin(LookOnly):
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         words = ("title", "shown_body", "shown_sms") if reads_words(request.user) else ("hidden",)
-        return ((None, {"fields": self.facts}), (_("Words"), {"fields": words}))
+        return (
+            (None, {"fields": self.facts}),
+            (_("Timeline"), {"fields": ("shown_timeline",)}),
+            (_("Words"), {"fields": words}),
+        )
+
+    @display(description=_("timeline"))
+    def shown_timeline(self, row: Notification) -> SafeString:
+        return as_table(timeline.of_notification(row))
 
     @display(
         description=_("state"),
@@ -113,9 +131,16 @@ class Trouble(admin.SimpleListFilter):
     STATES: ClassVar = ("unknown", "undelivered", "failed", "expired")
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [("yes", _("not delivered or unknown"))]
+        return [
+            ("yes", _("not delivered or unknown")),
+            ("was_unknown", _("outcome was unknown once")),
+            ("polled", _("receipt had to be asked for")),
+        ]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Delivery]) -> QuerySet[Delivery]:
+        kind = {"was_unknown": DeliveryEvent.Kind.UNKNOWN, "polled": DeliveryEvent.Kind.POLLED}.get(self.value() or "")
+        if kind:
+            return queryset.filter(pk__in=DeliveryEvent.objects.filter(kind=kind).values("delivery"))
         return queryset.filter(state__in=self.STATES) if self.value() == "yes" else queryset
 
 
@@ -152,7 +177,15 @@ class DeliveryAdmin(LookOnly):
         words = ("shown_subject", "shown_body") if reads_words(request.user) else ("hidden",)
         if obj is not None and obj.is_secret:
             words = ("secret",)
-        return ((None, {"fields": self.facts}), (_("Words"), {"fields": words}))
+        return (
+            (None, {"fields": self.facts}),
+            (_("Timeline"), {"fields": ("shown_timeline",)}),
+            (_("Words"), {"fields": words}),
+        )
+
+    @display(description=_("timeline"))
+    def shown_timeline(self, row: Delivery) -> SafeString:
+        return as_table(timeline.of_delivery(row))
 
     @display(
         description=_("state"),

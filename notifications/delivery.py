@@ -18,7 +18,7 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db import DatabaseError, connection, transaction
+from django.db import DatabaseError, IntegrityError, connection, transaction
 from django.db.models import F, Q, prefetch_related_objects
 from django.db.models.functions import Coalesce
 
@@ -365,12 +365,22 @@ def finish(delivery: Delivery, state: str, *, error: str = "") -> None:
         planning.after_failure(delivery)
 
 
-@transaction.atomic
 def note_status(delivery_id: UUID, provider_id: str, status: str, error: str = "", *, kind: str = Kind.CALLBACK) -> bool:
     """A provider's callback, or its answer when asked. Only ever moves forward, in whatever order callbacks arrive.
 
     `status` is Twilio's: queued, sending, sent, delivered, undelivered, failed. Returns whether anything moved.
     """
+    try:
+        return _note_status(delivery_id, provider_id, status, error, kind)
+    except IntegrityError:  # a message with the same words was looked up and took this id for its own: its callback knows
+        wrong = Delivery.objects.filter(channel=Channel.SMS, provider_id=provider_id).exclude(pk=delivery_id)
+        fresh = {"sent_at": None, "finished_at": None, "poll_at": None, "due_at": clock.real()}
+        wrong.update(state=State.UNKNOWN, provider_id="", **fresh)
+        return _note_status(delivery_id, provider_id, status, error, kind)
+
+
+@transaction.atomic
+def _note_status(delivery_id: UUID, provider_id: str, status: str, error: str, kind: str) -> bool:
     if status in {"queued", "accepted", "scheduled", "sending", "sent"}:
         return mark_sent(delivery_id, provider_id, how=status)
     if status not in {"delivered", "undelivered", "failed"}:
@@ -433,12 +443,12 @@ def _wipe_secret(delivery: Delivery) -> None:
 def reclaim_lost() -> int:
     """Rows whose worker died while it held the lease: outcome unknown."""
     at = clock.real()
-    wait: Any = timedelta(seconds=settings.DELIVERY_UNKNOWN_SECONDS)  # an interval to PostgreSQL
+    wait = f"{settings.DELIVERY_UNKNOWN_SECONDS} seconds"
     with connection.cursor() as cursor:
         cursor.execute(
             "WITH lost AS (UPDATE notifications_delivery SET lease_until = NULL, error = 'lease ran out',"
             " state = CASE WHEN channel = 'sms' THEN 'unknown' ELSE 'due' END,"
-            " due_at = CASE WHEN channel = 'sms' THEN attempted_at + %s ELSE %s END"
+            " due_at = CASE WHEN channel = 'sms' THEN attempted_at + %s::interval ELSE %s END"
             " WHERE state = 'leased' AND lease_until <= %s RETURNING id)"
             " INSERT INTO notifications_deliveryevent (delivery_id, at, kind, detail)"
             " SELECT id, %s, 'unknown', 'lease ran out' FROM lost",

@@ -362,7 +362,10 @@ class DeliveryEvent(models.Model):
     detail = models.CharField(max_length=200, blank=True)
 
     class Meta:
-        indexes: ClassVar = [models.Index(fields=["delivery", "id"], name="deliveryevent_delivery")]
+        indexes: ClassVar = [
+            models.Index(fields=["delivery", "id"], name="deliveryevent_delivery"),
+            models.Index(fields=["delivery"], condition=Q(kind__in=["unknown", "polled"]), name="deliveryevent_odd"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.kind} {self.detail}"

@@ -22,7 +22,7 @@ from people.models import Person
 from questions import words
 from questions.models import Assignment, Question
 from rewards.models import Shop, ShopKey
-from sandbox import acting
+from sandbox import acting, fcm
 from sandbox.models import Letter
 
 WAIT_SECONDS = 30.0
@@ -44,12 +44,12 @@ class Journey:
         self.seen: dict[str, int] = {}
 
     def play(self) -> None:
-        """By SMS, answered by mail, read by the friend; a vague one over the duty desk; one by the API; and a gift."""
+        """By SMS, answered by mail, read by the friend; a vague one over the duty desk; one by app and push; and a gift."""
         self.say("\nOne question's journey\n" + "─" * WIDTH)
         self.say("(each line happened just now, through the real SMS, mail, web and API entrances)\n")
         self._by_sms()
         self._over_the_desk()
-        self._by_api()
+        self._by_push()
         self._a_gift()
         self.say("─" * WIDTH)
 
@@ -143,11 +143,13 @@ class Journey:
     def _code(self, person: Person, item: str) -> str:
         return ItemCode.objects.get(person=person, item=item).code
 
-    # --- asked and answered through the API --------------------------------------------------------------------------
+    # --- asked in one app, offered by push and answered in another ----------------------------------------------------
 
-    def _by_api(self) -> None:
+    def _by_push(self) -> None:
         english = LINES["en"]
-        asker = Person.objects.get(employee_number=english.get("asker", LINES["asker"]))
+        expert = Person.objects.get(employee_number=english["expert"])
+        device, expert_token = self._install_app(expert)
+        asker = Person.objects.get(employee_number=english["asker"])
         token = self._sign_in(asker)
         key = {"Idempotency-Key": str(uuid.uuid4())}
         asked = self._api("POST", "/questions", token, {"text": english["ask_api"], "language": "en"}, key)
@@ -156,15 +158,11 @@ class Journey:
         if again != asked:
             raise StepFailed("the same Idempotency-Key gave another answer")
         question = Question.objects.select_related("topic", "current_round", "asker").get(pk=asked["id"])
-        assignment = self._assignment(question)
-        self._explain(Question.objects.select_related("topic").get(pk=question.pk), assignment)
-        expert = assignment.expert
-        expert_token = self._sign_in(expert)
-        path = f"/assignments/{assignment.pk}"
-        self._api("POST", f"{path}/accept", expert_token)
+        self._explain(Question.objects.select_related("topic").get(pk=question.pk), self._assignment(question))
+        path = self._accept_on_the_phone(expert, expert_token, device, question)
         body = {"text": english["answer_api"]}
         done = self._api("POST", f"{path}/answer", expert_token, body, {"Idempotency-Key": str(uuid.uuid4())})
-        self._tell(f"{expert.name}'s app: accept, answer", f"201 {done['state']}: {english['answer_api']}")
+        self._tell(f"{expert.name} answers in the app", f"201 {done['state']}: {english['answer_api']}")
         seen = self._api("GET", f"/questions/{question.pk}", token)
         if not seen["answer"] or seen["promise"]["status"] != "kept":
             raise StepFailed("the asker's app does not show the answer")
@@ -172,6 +170,33 @@ class Journey:
             f"{asker.first_name}'s app: GET /api/v1/questions/…",
             f"{seen['state']}, promise {seen['promise']['status']}",
         )
+
+    def _install_app(self, person: Person) -> tuple[str, str]:
+        """Install, sign in with a code, register the phone. Returns the device's id and the app's access token."""
+        access, device = self._sign_in(person), str(uuid.uuid4())
+        address = fcm.install(str(person.mobile))  # what Firebase gives the app on this phone
+        facts = {"platform": "android", "app_version": "1.0", "locale": "en-GB"}
+        self._api("PUT", f"/devices/{device}", access, {"token": address, **facts})
+        self._tell(
+            f"{person.name} puts the app on a phone: PUT /api/v1/devices/…", "200: what follows comes as a push first"
+        )
+        return device, access
+
+    def _accept_on_the_phone(self, expert: Person, token: str, device: str, question: Question) -> str:
+        """The push that offers the question, its receipt, and its button. Returns the assignment's path in the API."""
+        push = self._letter(str(expert.mobile), "push", question.reference, in_subject=True)
+        told = push.data["data"]
+        if "accept" not in told.get("actions", ""):
+            raise StepFailed("the push has no button to accept with")
+        self._tell(f"Push on {expert.first_name}'s phone", f"{push.subject}\n[{told['actions']}] {told['link']}")
+        self._api("POST", f"/inbox/{told['notification']}/received", token, {"device": device})
+        path = f"/assignments/{told['item'].split(':')[1]}"
+        self._api("POST", f"{path}/accept", token)
+        self._tell(f"{expert.first_name} presses", "accept")
+        mails = Letter.objects.filter(channel="email", address=expert.email, subject__contains=question.reference)
+        if mails.exists():
+            raise StepFailed("what came as a push must not come by mail too")
+        return path
 
     def _sign_in(self, person: Person) -> str:
         """With a one-time code, read from the person's own phone or mailbox."""
@@ -205,7 +230,7 @@ class Journey:
         )
         if not response.ok:
             raise StepFailed(f"{method} {path} answered {response.status_code}: {response.text}")
-        found: dict[str, Any] = response.json()
+        found: dict[str, Any] = response.json() if response.content else {}
         return found
 
     # --- a gift: given by SMS, claimed on a page, redeemed at a shop's till -----------------------------------------------

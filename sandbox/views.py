@@ -547,7 +547,7 @@ def app(body: Body) -> Body:
 @_acting
 def trouble(body: Body) -> Body:
     """A provider answers as if something were wrong; empty for nothing."""
-    known = {"fcm": fcm.TROUBLES, "twilio": twilio.TROUBLES}
+    known = {"fcm": list(fcm.TROUBLES), "twilio": list(twilio.TROUBLES)}
     provider, kind = _string(body, "provider", 8), _string(body, "kind", 20, needed=False)
     if provider not in known:
         raise Invalid(f"provider must be one of {', '.join(known)}")

@@ -9,6 +9,7 @@ from functools import cache
 from typing import Any
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
+import certifi
 import requests
 import urllib3
 from django.conf import settings
@@ -41,7 +42,7 @@ class _Http(HttpClient):
     """
 
     def __init__(self) -> None:
-        super().__init__(logger=None, is_async=False, timeout=TIMEOUT_SECONDS)  # type: ignore[arg-type]
+        super().__init__(logger=None, is_async=False, timeout=TIMEOUT_SECONDS)
         target = settings.TWILIO_BASE_URL or "https://api.twilio.com"
         with requests.Session() as session:
             found = session.merge_environment_settings(target, {}, None, None, None)
@@ -51,7 +52,7 @@ class _Http(HttpClient):
             "maxsize": CONNECTIONS,
             "retries": False,  # what may have been taken is never posted again by itself
             "timeout": TIMEOUT_SECONDS,
-            "ca_certs": found["verify"] if isinstance(found["verify"], str) else requests.certs.where(),
+            "ca_certs": found["verify"] if isinstance(found["verify"], str) else certifi.where(),
         }
         self.pool = urllib3.ProxyManager(proxy, **options) if proxy else urllib3.PoolManager(**options)
 

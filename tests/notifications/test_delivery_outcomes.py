@@ -179,6 +179,21 @@ def test_a_worker_killed_between_sending_and_noting_leaves_nothing_lost_and_noth
     assert sorted(letter.body for letter in letters(cast.alice.mobile)) == sorted(f"Bericht {n}" for n in range(12))
 
 
+def test_what_was_acted_upon_while_its_worker_was_dead_is_not_sent_any_more(cast: Cast) -> None:
+    from notifications.notify import notify, settle
+
+    notify(cast.alice, key="k", event="e", title="t", body="b", sms="s", subject_key="s:1")
+    [row] = delivery.claim(1)
+    settle(cast.alice, "s:1")
+    _worker_died(row)
+    delivery.drain()
+    delivery.resolve_unknown()
+    delivery.drain()
+    row.refresh_from_db()
+    assert row.state == "cancelled"
+    assert letters(cast.alice.mobile) == []
+
+
 def test_one_result_that_cannot_be_noted_takes_no_other_along(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
     """A provider that gives two messages one id breaks a rule of the database; the third of the batch is fine."""
     rows = [_sms(cast, f"key {number}", f"Bericht {number}") for number in range(3)]

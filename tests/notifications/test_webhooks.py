@@ -7,6 +7,8 @@ import pytest
 from django.conf import settings
 from django.test import Client
 
+from notifications import delivery as delivery_queue
+from notifications import outbox
 from notifications.models import Delivery, InboundMessage
 from tests.conftest import Cast, ask, signed, work
 
@@ -120,3 +122,16 @@ def test_a_mail_by_the_providers_webhook_asks_a_question_once(cast: Cast) -> Non
 def test_the_mail_webhook_needs_its_secret(cast: Cast) -> None:
     assert _mail_hook("wrong:secret") == 400
     assert not InboundMessage.objects.exists()
+
+
+def test_a_callback_takes_its_id_back_from_a_twin_that_was_looked_up(cast: Cast) -> None:
+    """Two messages with the same words to one number: only the callback's address tells them apart."""
+    one, two = (
+        outbox.enqueue(key=key, channel="sms", to=str(cast.alice.mobile), body="Hallo", person=cast.alice) for key in "ab"
+    )
+    Delivery.objects.filter(pk=two.pk).update(state="unknown", attempts=1)
+    delivery_queue.mark_sent(one.pk, "SM-two", how="looked up")
+    assert _status(two, "delivered", "SM-two") == 204
+    assert Delivery.objects.get(pk=two.pk).state == "delivered"
+    again = Delivery.objects.get(pk=one.pk)
+    assert (again.state, again.provider_id, again.sent_at) == ("unknown", "", None)

@@ -9,11 +9,13 @@ from django.conf import settings
 from django.test import Client
 
 from backend import clock
-from notifications import segments
+from notifications import delivery, outbox, segments
+from notifications.models import Delivery
 from people.models import Person
 from questions import answering, intake, routing
 from questions.models import Question
-from sandbox.models import Letter
+from sandbox import courier
+from sandbox.models import Letter, PhoneTrouble, Switch
 from tests.conftest import Cast
 
 STATE_QUERIES = 10  # letters, their statuses, questions, assignments, answers, events, apps, switches, phones, opt-outs
@@ -331,3 +333,78 @@ def test_a_leaver_is_shown_as_such(quiet_cast: Cast, client: Client) -> None:
     people = {one["name"]: one["has_left"] for one in state(client)["people"]}
     assert people["Mallory Mulder"] is True
     assert people["Alice Achterberg"] is False
+
+
+# --- what can be broken ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("kind", "code"), [("landline", "21614"), ("stopped", "21610")])
+def test_a_phone_that_takes_no_sms_refuses_it_as_twilio_does(cast: Cast, client: Client, kind: str, code: str) -> None:
+    number = str(cast.alice.mobile)
+    assert post(client, "phone", {"number": number, "kind": kind}).status_code == 201
+    assert state(client)["phones"] == {number: kind}
+    outbox.enqueue(key="k", channel="sms", to=number, body="Hallo", person=cast.alice)
+    delivery.send_due()
+    assert (Delivery.objects.get().state, Delivery.objects.get().error) == ("failed", f"twilio {code}")
+    assert not Letter.objects.exists()
+    assert state(client)["stopped"] == [number]
+    assert post(client, "phone", {"number": number, "kind": ""}).status_code == 201
+    assert state(client)["phones"] == {}
+
+
+def test_a_phone_without_coverage_gets_it_undelivered_with_a_reason(cast: Cast, client: Client) -> None:
+    number = str(cast.alice.mobile)
+    post(client, "phone", {"number": number, "kind": "no_coverage"})
+    outbox.enqueue(key="k", channel="sms", to=number, body="Hallo", person=cast.alice)
+    delivery.send_due()
+    for status in ("sent", "undelivered"):
+        assert courier._next_status(Letter.objects.get()) == status
+        Letter.objects.update(status=status)
+    shown = state(client, 0)["letters"]
+    assert [(one["status"], one["error"]) for one in shown] == [("undelivered", 30003)]
+    fields = courier.status_fields(Letter.objects.get(), "undelivered")
+    assert fields["ErrorCode"] == "30003"
+
+
+def test_after_texting_stop_the_provider_refuses_too_until_start(quiet_cast: Cast, client: Client) -> None:
+    number = str(quiet_cast.alice.mobile)
+    post(client, "text", {"number": number, "text": "Stop"})
+    assert state(client)["phones"] == {number: "stopped"}
+    post(client, "text", {"number": number, "text": "START"})
+    assert state(client)["phones"] == {}
+
+
+@pytest.mark.parametrize("kind", ["cut", "server_error_taken"])
+def test_twilio_may_take_a_message_and_not_say_so(cast: Cast, client: Client, kind: str) -> None:
+    assert post(client, "trouble", {"provider": "twilio", "kind": kind}).status_code == 201
+    assert state(client)["troubles"]["twilio"] == kind
+    outbox.enqueue(key="k", channel="sms", to=str(cast.alice.mobile), body="Hallo", person=cast.alice)
+    delivery.send_due()
+    assert Delivery.objects.get().state == "unknown"
+    assert Letter.objects.count() == 1
+
+
+def test_webhooks_come_twice_or_not_at_all_when_so_switched(quiet_cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[str] = []
+    monkeypatch.setattr(courier, "_post_once", lambda url, fields: sent.append(url))
+    for kind, times in (("", 1), ("duplicates", 2), ("no_callbacks", 0)):
+        Switch.objects.update_or_create(provider="twilio", defaults={"trouble": kind})
+        sent.clear()
+        courier._post("u", {"MessageStatus": "sent"})
+        assert len(sent) == times
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("phone", {"number": "+31612000001", "kind": "on fire"}),
+        ("phone", {"number": STRANGER, "kind": "landline"}),
+        ("trouble", {"provider": "twilio", "kind": "on fire"}),
+        ("trouble", {"provider": "carrier", "kind": "timeout"}),
+        ("trouble", {"kind": "timeout"}),
+    ],
+)
+def test_only_what_is_known_can_be_broken(quiet_cast: Cast, client: Client, path: str, body: Any) -> None:
+    assert post(client, path, body).status_code in {404, 422}
+    assert not PhoneTrouble.objects.exists()
+    assert not Switch.objects.exists()

@@ -1115,6 +1115,7 @@ async function play() {
   const words = button.textContent;
   if (playing) { playing = 0; return; }
   playing = PLAY_STEPS;
+  followUntil = 0; // a day's messages are too many to tell of
   button.textContent = `■ ${say.playing}`;
   button.setAttribute("aria-pressed", "true");
   while (playing > 0) {
@@ -1182,7 +1183,7 @@ function begin() {
 }
 
 function closePops() {
-  document.querySelector(".signin").open = false;
+  for (const pop of document.querySelectorAll(".signin")) pop.open = false;
   $("top").classList.remove("shown");
   $("menu").setAttribute("aria-expanded", "false");
 }
@@ -1208,7 +1209,7 @@ function wire() {
   $("tour-read").addEventListener("click", () => { memory.set("read", (tour.isRead = tour.reference)); setTimeout(showTour, 500); });
   $("tour-close").addEventListener("click", () => { $("tour").hidden = true; memory.set("toured", true); });
   $("tour").hidden = memory.get("toured", false);
-  document.addEventListener("click", (event) => { if (!event.target.closest(".signin")) document.querySelector(".signin").open = false; });
+  document.addEventListener("click", (event) => { for (const pop of document.querySelectorAll(".signin")) if (!pop.contains(event.target)) pop.open = false; });
   document.addEventListener("keydown", (event) => { if (event.key === "Escape") closePops(); });
   document.addEventListener("visibilitychange", () => { if (!document.hidden) later(0); });
   window.addEventListener("hashchange", () => {
