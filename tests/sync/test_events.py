@@ -40,9 +40,11 @@ class Stream:
         self.lines = self.response.iter_lines(chunk_size=1, decode_unicode=True)
 
     def next(self) -> Event:
-        """Waits for the next event; comments are signs of life."""
+        """Waits for the next event; comments are signs of life, which keep the line open and not the test."""
         fields: dict[str, str] = {}
+        deadline = time.monotonic() + WAIT_SECONDS
         for line in self.lines:
+            assert time.monotonic() < deadline, "nothing but signs of life"
             if not line and "event" in fields:
                 return Event(fields["event"], fields.get("id", ""), json.loads(fields["data"]))
             name, _colon, value = line.partition(": ")
