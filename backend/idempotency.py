@@ -61,7 +61,7 @@ def once(
         fresh = _claim(owner, key, digest)
         if fresh:
             status, body = _run(work)
-            RequestKey.objects.filter(owner=owner, key=key).update(status=status, body=body)
+            _remember(owner, key, status, body)
         else:
             status, body = _first(owner, key, digest)
     if status == 204:
@@ -85,6 +85,13 @@ def _claim(owner: UUID, key: str, digest: bytes) -> bool:
             [owner, key, digest, clock.real()],
         )
         return bool(cursor.rowcount == 1)
+
+
+def _remember(owner: UUID, key: str, status: int, body: bytes) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE backend_requestkey SET status = %s, body = %s WHERE owner = %s AND key = %s", [status, body, owner, key]
+        )
 
 
 def _first(owner: UUID, key: str, digest: bytes) -> tuple[int, bytes]:

@@ -109,14 +109,19 @@ def hand_out_gift(request: HttpRequest, body: GiveIn, idempotency_key: Idempoten
     """My credits are held until my friend claims it. Refusals: `not_enough_credits`, `limit_reached`, `budget_spent`,
     `offer_closed`."""
     me = caller(request)
+    made: dict[str, Gift] = {}
 
     def work() -> tuple[int, Schema]:
         gift = gifts.hand_out(
             me, body.offer_id, request_key=f"api:{idempotency_key}", note=body.note, language=body.language or ""
         )
+        made[str(gift.pk)] = gift
         return 201, SharedGiftOut.of(gift)
 
-    return ledger.retried(lambda: idempotency.once(request, idempotency_key, work, reveal=SharedGiftOut.reveal))
+    def reveal(answer: dict[str, Any]) -> dict[str, Any]:
+        return SharedGiftOut.reveal(answer, made.get(answer["id"]))
+
+    return ledger.retried(lambda: idempotency.once(request, idempotency_key, work, reveal=reveal))
 
 
 @router.get("/gifts", response={200: Page[GiftOut], **problems()}, operation_id="list_gifts", summary="What I gave")

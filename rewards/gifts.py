@@ -20,7 +20,7 @@ CLAIM_WINDOW_DAYS = 30
 OFFER = f"""
 SELECT {rows.columns(Offer)}, {rows.columns(Campaign)} FROM rewards_offer
 JOIN rewards_campaign ON rewards_campaign.id = rewards_offer.campaign_id WHERE rewards_offer.id = %s
-"""
+"""  # noqa: S608 — our own columns
 Reason = Transfer.Reason
 State = Gift.State
 

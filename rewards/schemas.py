@@ -136,9 +136,9 @@ class SharedGiftOut(GiftOut):
         return cls(**_fields(gift), secret_number=gift.secret_number, link="", share_text="")
 
     @classmethod
-    def reveal(cls, body: dict[str, Any]) -> dict[str, Any]:
-        """Adds link and words to a remembered answer; they are derived, never stored."""
-        gift = Gift.objects.select_related("offer", "giver").get(pk=body["id"])
+    def reveal(cls, body: dict[str, Any], gift: Gift | None = None) -> dict[str, Any]:
+        """Adds link and words to a remembered answer (of `gift`, where it is at hand); they are derived, never stored."""
+        gift = gift or Gift.objects.select_related("offer", "giver").get(pk=body["id"])
         gift.secret_number = body["secret_number"]
         return {**body, "link": sharing.link(gift), "share_text": sharing.share_text(gift)}
 

@@ -12,7 +12,7 @@ from django.db.models import F, Q
 
 from backend import clock
 from backend.ring import ring
-from notifications.models import InboundMessage, WebhookCall
+from notifications.models import Channel, InboundMessage, WebhookCall
 
 log = logging.getLogger(__name__)
 

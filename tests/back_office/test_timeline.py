@@ -8,7 +8,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from backend import clock
-from notifications import delivery, inbound, timeline
+from notifications import delivery, inbound, providers, timeline
 from notifications.inbound import handling
 from notifications.models import Delivery, DeliveryEvent, Notification
 from notifications.notify import notify, settle
@@ -42,7 +42,7 @@ def test_everything_that_happened_is_there_in_order(cast: Cast, monkeypatch: pyt
         def full(row: Delivery) -> str:
             raise TryLater("twilio 20429")
 
-        patch.setitem(delivery.SEND, "sms", full)
+        patch.setitem(providers.SEND, "sms", full)
         delivery.send_due()
     Delivery.objects.filter(channel="sms").update(due_at=clock.real())
     delivery.send_due()

@@ -154,7 +154,6 @@ class Company(RuleBasedStateMachine):
         with self._amid(trouble):
             delivery.send(taken)
 
-
     @rule(is_lost=st.booleans())
     def a_callback_is_faster_than_the_answer(self, is_lost: bool) -> None:
         """And the answer may be lost."""

@@ -36,7 +36,7 @@ def test_hot_requests_cost_what_they_cost(quiet_cast: Cast, quiet_mall: Mall) ->
         "offers": 2,
         "gifts": 2,
         "statement": 2,
-        "hand out": 14,
+        "hand out": 5,
         "look up": 4,
         "sell": 22,  # one of them looks whether the news to the giver joins others
     }
