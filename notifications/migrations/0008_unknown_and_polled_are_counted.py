@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('notifications', '0003_delivery_lanes_and_timeline'),
+        ('notifications', '0007_changes'),
     ]
 
     operations = [
