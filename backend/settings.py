@@ -112,6 +112,7 @@ DATABASES["default"] |= {
     # hnsw.ef_search: how widely the vector index looks; pgvector's own 40 is just what a search takes from it.
     "OPTIONS": {"options": "-c lock_timeout=3s -c statement_timeout=30s -c hnsw.ef_search=100", "connect_timeout": 5},
 }
+PREPARED_STATEMENTS = env.bool("PREPARED_STATEMENTS", True)  # off behind a pool that does not know them
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- sandbox or providers --------------------------------------------------------------------------------------------
