@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 
 from django.db import connection, models
 
+from backend import prepared
+
 Row = TypeVar("Row", bound=models.Model)
 
 
@@ -18,7 +20,7 @@ def columns(model: type[models.Model]) -> str:
 
 def first(model: type[Row], sql: str, parameters: Sequence[Any], **related: type[models.Model]) -> Row | None:
     """The first row of SQL that selects `columns(model)` and then those of each of `related`, by the field's name."""
-    with connection.cursor() as cursor:
+    with prepared.cursor() as cursor:
         cursor.execute(sql, parameters)
         values = cursor.fetchone()
     if values is None:

@@ -123,6 +123,7 @@ DATABASES["default"] |= {
         "connect_timeout": 5,
     },
 }
+PREPARED_STATEMENTS = env.bool("PREPARED_STATEMENTS", True)  # off behind a pool that does not know them
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- sandbox or providers --------------------------------------------------------------------------------------------

@@ -23,6 +23,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date, datetime
 from functools import partial
 from io import StringIO
 from statistics import median
@@ -121,8 +122,6 @@ SELECT 1, id, 'credit', %(credits)s, 'correction', 'benchmark', 'benchmark:' || 
 
 
 def _make_campaign(number: int) -> int:
-    from datetime import date
-
     from rewards import ledger
     from rewards.models import Account, Campaign, Offer
 
@@ -227,6 +226,7 @@ NUMBER = "lpad(to_hex({turn}::bigint * 1000 + :client_id), 16, '0') || lpad(to_h
 EXPRESSIONS = {  # what pgbench draws anew each time; the rest stands as the product sent it
     "id": "({number})::uuid",
     "subject": "'gift:' || ({number})::uuid",
+    "key": "'gift:' || ({number})::uuid || ':' || 'value'",
     "request_key": "'pgbench:' || {number}",
     "secret_digest": "sha256(convert_to({number}, 'UTF8'))",
     "code_digest": "sha256(convert_to('code' || {number}, 'UTF8'))",
@@ -239,6 +239,7 @@ EXPRESSIONS = {  # what pgbench draws anew each time; the rest stands as the pro
 
 def _pgbench(options: argparse.Namespace, seen: list[tuple[str, Any]], first_budget: int, *, hot: bool) -> Ran:
     """One turn of pgbench with what the product was seen to send, in its way of sending it."""
+    from django.conf import settings
     from django.db import connection
 
     from backend import embedded
@@ -250,7 +251,8 @@ def _pgbench(options: argparse.Namespace, seen: list[tuple[str, Any]], first_bud
         command = [
             str(embedded.program("pgbench")),
             *("--no-vacuum", f"--client={options.clients}", "--jobs=2", f"--time={options.seconds}"),
-            *("--protocol=simple", "--define=number=0", f"--file={script.name}"),
+            f"--protocol={'prepared' if settings.PREPARED_STATEMENTS else 'simple'}",
+            *("--define=number=0", f"--file={script.name}"),
             *(f"--host={database['HOST']}", f"--port={database['PORT']}", f"--username={database['USER']}"),
             str(database["NAME"]),
         ]
@@ -269,12 +271,17 @@ def _script(options: argparse.Namespace, seen: list[tuple[str, Any]], first_budg
 
 def one_line(sql: str, parameters: Any, drawn: dict[str, str]) -> str:
     """The statement with pgbench's expressions in place of what differs from hand-out to hand-out."""
-    from psycopg import sql as literal
-
     if not isinstance(parameters, dict):  # the offer is looked up by its id
         return " ".join(sql.split()) % drawn["offer"] + ";"
-    filled = {name: drawn.get(name) or literal.quote(value) for name, value in parameters.items()}
+    filled = {name: drawn.get(name) or _literal(value) for name, value in parameters.items()}
     return " ".join(re.sub(r"--.*", "", sql).split()) % filled + ";"
+
+
+def _literal(value: Any) -> str:
+    """Without a colon, which means a variable to pgbench."""
+    from psycopg import sql
+
+    return f"to_timestamp({value.timestamp()})" if isinstance(value, datetime) else sql.quote(value)
 
 
 if __name__ == "__main__":

@@ -149,7 +149,7 @@ def claim_lanes(free: dict[Lane, int], limit: int | None = None) -> list[Deliver
         " attempted_at = %s FROM mine WHERE d.id = mine.id RETURNING d.*",
         [*map(list, zip(*lanes, strict=True)), at, limit, at + timedelta(seconds=settings.DELIVERY_LEASE_SECONDS), at],
     )
-    return sorted(found, key=lambda delivery: (not delivery.is_urgent, delivery.due_at))
+    return sorted(found, key=lambda delivery: (delivery.due_at, delivery.pk))
 
 
 def _start(pool: "Pool[Delivery, Outcome]", taken: list[Delivery]) -> list[Delivery]:
@@ -161,7 +161,8 @@ def _start(pool: "Pool[Delivery, Outcome]", taken: list[Delivery]) -> list[Deliv
         except Failed as trouble:
             note([(delivery, trouble)])
         else:
-            pool.start(delivery, partial(_outcome, delivery, way))
+            # One address hears things in the order in which they were said.
+            pool.start(delivery, partial(_outcome, delivery, way), line=(delivery.channel, delivery.to))
             started.append(delivery)
     return started
 

@@ -1,6 +1,7 @@
 """Threads that wait for providers, for one thread that has the database."""
 
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from queue import Empty, SimpleQueue
@@ -17,10 +18,15 @@ Result = TypeVar("Result")
 
 
 class Pool(Generic[Job, Result]):
-    """At most `size` jobs at once, in threads that start when they are needed. Leaving it waits for those under way."""
+    """At most `size` jobs at once, in threads that start when they are needed. Leaving it waits for those under way.
+
+    Jobs of one `line` run one after the other, in the order in which they were started.
+    """
 
     def __init__(self, size: int) -> None:
         self.busy = 0  # started and not given out by `finished` yet
+        self._behind: dict[Hashable, deque[tuple[Job, Callable[[], Result]]]] = {}  # who waits, by line
+        self._line_of: dict[int, Hashable] = {}  # of the jobs under way, by their identity
         self._threads = ThreadPoolExecutor(size, thread_name_prefix="provider")
         self._done: SimpleQueue[tuple[Job, Result]] = SimpleQueue()
 
@@ -30,10 +36,26 @@ class Pool(Generic[Job, Result]):
     def __exit__(self, *_: object) -> None:
         self._threads.shutdown()
 
-    def start(self, job: Job, work: Callable[[], Result]) -> None:
+    def start(self, job: Job, work: Callable[[], Result], line: Hashable) -> None:
         """`work` raises nothing: what went wrong is its result."""
         self.busy += 1
+        if line in self._behind:
+            self._behind[line].append((job, work))
+        else:
+            self._behind[line] = deque()
+            self._submit(job, work, line)
+
+    def _submit(self, job: Job, work: Callable[[], Result], line: Hashable) -> None:
+        self._line_of[id(job)] = line
         self._threads.submit(self._run, job, work)
+
+    def _next(self, job: Job) -> None:
+        """The one behind this job has its turn."""
+        line = self._line_of.pop(id(job))
+        if self._behind[line]:
+            self._submit(*self._behind[line].popleft(), line)
+        else:
+            del self._behind[line]
 
     def _run(self, job: Job, work: Callable[[], Result]) -> None:
         try:
@@ -55,4 +77,6 @@ class Pool(Generic[Job, Result]):
             while True:
                 found.append(self._done.get_nowait())
         self.busy -= len(found)
+        for job, _result in found:
+            self._next(job)
         return found

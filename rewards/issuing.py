@@ -8,8 +8,7 @@ counted when another, or the budget, then has too little; so whoever counts must
 from collections.abc import Mapping
 from typing import Any
 
-from django.db import connection
-
+from backend import prepared
 from rewards import days, ledger, limits
 from rewards.models import Account, Gift
 
@@ -47,7 +46,7 @@ WITH known AS (
     RETURNING id
 ), moved AS (
     INSERT INTO rewards_transfer (debit_id, credit_id, unit, amount, reason, subject, key, created_at)
-    SELECT budget.id, value.id, 'cent', %(value)s, 'gift', %(subject)s, %(subject)s || ':value', %(at)s
+    SELECT budget.id, value.id, 'cent', %(value)s, 'gift', %(subject)s, %(key)s, %(at)s
     FROM budget, value
 ), gift AS (
     INSERT INTO rewards_gift (id, giver_id, request_key, offer_id, campaign_id, team_id, account_id, note, language,
@@ -65,7 +64,7 @@ def issue(gift: Gift, budget_id: int, counted: Mapping[str, int]) -> bool:
 
     Raises NotEnoughCredits, LimitReached or BudgetSpent, the first of these that is so.
     """
-    with connection.cursor() as cursor:
+    with prepared.cursor() as cursor:
         cursor.execute(ISSUE, _parameters(gift, budget_id, counted))
         account_id, is_known, is_enough, is_allowed = cursor.fetchone()
     if is_known:
@@ -97,6 +96,7 @@ def _parameters(gift: Gift, budget_id: int, counted: Mapping[str, int]) -> dict[
         "at": gift.handed_out_at,
         "ends_at": gift.ends_at,
         "subject": gift.subject,
+        "key": f"{gift.subject}:value",
         "budget": budget_id,
         **limits.parameters(counted, 1, days.day_of(gift.handed_out_at)),
     }
