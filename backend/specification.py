@@ -16,6 +16,7 @@ JSON = "application/json"
 MEDIA = {
     "stream_events": "text/event-stream",
     "get_statement_csv": "text/csv",
+    "get_gift_qr": "image/svg+xml",
 }
 # As the reader wishes.
 TABLE = ("text/csv", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")
@@ -115,6 +116,8 @@ PARAMETERS = {
 }
 ID = "019a3f6c-5b7e-7c3f-9d1e-2a4b6c8d0e1f"
 EXAMPLES: dict[str, Any] = {
+    "events_off": "gift_claimed",
+    "mails_off": "gift_claimed",
     "text": "Waarom is mijn rekening deze maand hoger?",
     "question": "Waarom is mijn rekening deze maand hoger?",
     "answer": "Dat komt door gebruik buiten de bundel.",
@@ -177,6 +180,7 @@ TEXTS = {
     ),
     TABLE[0]: "2026-01-15;10;koffie",
     TABLE[1]: "(a spreadsheet)",
+    "image/svg+xml": "(an image)",
 }
 
 
@@ -334,6 +338,7 @@ def _string(shape: dict[str, Any], schema: dict[str, Any], name: str) -> Any:
         "uuid": ID,
         "date-time": "2026-01-15T09:30:00Z",
         "date": "2026-01-15",
+        "time": "22:00:00",
         "binary": "(file)",
     }
     known = formats.get(shape.get("format", ""), EXAMPLES.get(name))

@@ -32,6 +32,12 @@ def opens_at(channel: str, provider: str) -> datetime | None:
     return until if until > clock.real() else None
 
 
+def is_shut(channel: str, provider: str) -> bool:
+    """What this process knows without asking anybody; for the threads that only talk to providers."""
+    _looked_at, until = _seen.get(key(channel, provider), (0.0, troubles.LONG_AGO))
+    return until > clock.real()
+
+
 def worked(channel: str, provider: str) -> None:
     _failures[key(channel, provider)] = 0
 
@@ -44,7 +50,7 @@ def failed(channel: str, provider: str, reason: str) -> None:
         return
     troubles.report(channel, name, f"{provider} does not answer: {reason}", blocked_for=PAUSE)
     _failures[name] = FAILURES - 1
-    _seen.pop(name, None)
+    _seen[name] = (time.monotonic(), clock.real() + PAUSE)
 
 
 def forget() -> None:

@@ -53,6 +53,7 @@ EVENTS: dict[str, Event] = {
     "question_offered": Event(_("A question for me"), mandatory=True, asks=True),
     "question_reminder": _urgent(_("A question of mine is nearly due"), asks=True),
     "question_clarified": _urgent(_("The asker has explained")),
+    "attachment_shared": Event(_("A picture came with a question for me")),
     "question_no_longer_needed": Event(_("A question of mine is no longer needed"), mandatory=True),
     "answer_wants_approval": _urgent(_("An answer waits for my approval"), asks=True),
     "answer_needs_work": _urgent(_("My answer needs work")),
@@ -65,6 +66,8 @@ EVENTS: dict[str, Event] = {
     "question_nearly_due": _urgent(_("Desk: a question is nearly due"), asks=True),
     "question_overdue": _urgent(_("Desk: a question is overdue"), asks=True),
     "question_at_risk": Event(_("A question of my topic is at risk"), mandatory=True),
+    # --- my own address
+    "confirm_mail": Event(_("Did I write this mail?"), mandatory=True, asks=True),
     # --- rewards
     "gift_claimed": _news(_("My gift was claimed")),
     "gift_redeemed": _news(_("My gift was used")),

@@ -40,7 +40,7 @@ class PreferencesOut(Schema):
     has_own_quiet_hours: bool = Field(description="False: the company's.")
     quiet_hours: QuietHours | None = Field(description="What counts now; null: none.")
     silent_until: datetime | None = Field(description="UTC: left in peace until then, for once.")
-    events: list[EventOut]
+    events: list[EventOut] = Field(description="All there are, in the order of a day.")
 
     @classmethod
     def of(cls, chosen: Preference | None) -> "PreferencesOut":
@@ -70,7 +70,7 @@ class PreferencesIn(Schema):
     """What is missing stays."""
 
     quiet: Literal["company", "own", "none"] | None = Field(None, description="`own` needs `quiet_hours`.")
-    quiet_hours: QuietHours | None = None
+    quiet_hours: QuietHours | None = Field(None, description="My own; they may go over midnight.")
     silent: bool | None = Field(None, description="True: quiet until the next morning, for once. False: not any more.")
     channels: Annotated[list[ChannelName], Field(max_length=3)] | None = Field(
         None, description="My order for all messages; a channel that is left out is only used when the others fail."
@@ -89,6 +89,7 @@ class PreferencesIn(Schema):
     summary="What I am told, how and when",
 )
 def get_preferences(request: HttpRequest) -> Any:
+    """Everything that I may be told, with what I chose about it."""
     return PreferencesOut.of(preferences.of(request.auth.pk))  # type: ignore[attr-defined]
 
 

@@ -77,6 +77,8 @@ def prepare(delivery: Delivery) -> Callable[[], str]:
 def _send(channel: str, ways: list[tuple[str, Callable[[], str]]]) -> str:
     trouble: TryLater | Undeliverable | None = None
     for name, send in ways:
+        if breakers.is_shut(channel, name):  # since this one got in line
+            continue
         try:
             return _watched(channel, name, send)
         except TryLater as error:
@@ -87,8 +89,7 @@ def _send(channel: str, ways: list[tuple[str, Callable[[], str]]]) -> str:
             # Seldom enough to be said from here: the pool gives back what this thread opens.
             troubles.report(channel, f"{channel}:account:{name}", str(error))
             trouble = trouble or error
-    assert trouble is not None  # noqa: S101 — there was a way, and it did not return
-    raise trouble
+    raise trouble or Down("provider down", wait_seconds=breakers.PAUSE.total_seconds())
 
 
 def _watched(channel: str, name: str, send: Callable[[], str]) -> str:

@@ -42,6 +42,7 @@ def attach(request: HttpRequest, question_id: UUID, form: Form[AttachmentIn], fi
     summary="One picture of mine",
 )
 def get_attachment(request: HttpRequest, attachment_id: UUID) -> Any:
+    """With addresses that open for five minutes: ask again for fresh ones."""
     return AttachmentOut.of(attachments.of(caller(request), attachment_id))
 
 

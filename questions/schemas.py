@@ -165,10 +165,10 @@ class AttachmentOut(Schema):
 class Box(Schema):
     """What a black rectangle covers, in pixels of the picture as first shown."""
 
-    left: Whole = Field(ge=0, le=pictures.SIDE_MAX)
-    top: Whole = Field(ge=0, le=pictures.SIDE_MAX)
-    width: Whole = Field(ge=1, le=pictures.SIDE_MAX)
-    height: Whole = Field(ge=1, le=pictures.SIDE_MAX)
+    left: Whole = Field(ge=0, le=pictures.SIDE_MAX, description="Pixels from the left.")
+    top: Whole = Field(ge=0, le=pictures.SIDE_MAX, description="Pixels from the top.")
+    width: Whole = Field(ge=1, le=pictures.SIDE_MAX, description="Pixels.")
+    height: Whole = Field(ge=1, le=pictures.SIDE_MAX, description="Pixels.")
 
 
 class RedactionIn(Schema):

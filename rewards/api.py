@@ -142,7 +142,7 @@ def get_gift(request: HttpRequest, gift_id: UUID) -> Any:
 
 @router.get(
     "/gifts/{gift_id}/qr.svg",
-    response={200: None, **problems(404, 409)},
+    response={200: str, **problems(404, 409)},
     operation_id="get_gift_qr",
     summary="Its link as a QR code",
 )

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 
 from backend import clock
 from backend.errors import Invalid
+from notifications import outbox
 from notifications.models import Delivery, Notification
 from people.models import Person
 from rewards import codes, days, gifts, recipients
@@ -19,7 +20,7 @@ from rewards.models import Counter, Gift, Kudos, PendingByText
 
 KEPT_DAYS = 30  # after a gift's last day, as with a question's friend; a gift under review is kept until it is settled
 BATCH = 500
-UNDER_WAY = (Delivery.State.DUE, Delivery.State.LEASED, Delivery.State.UNKNOWN)  # these still need their words
+UNDER_WAY = (Delivery.State.LEASED, Delivery.State.UNKNOWN)  # these still need their words
 
 
 def _forget(rows: QuerySet[Gift]) -> int:
@@ -67,7 +68,10 @@ def erase_leaver(person: Person) -> int:
     thanks = Kudos.objects.filter(Q(giver=person) | Q(receiver=person)).exclude(note="")
     told = [f"kudos:{pk}" for pk in thanks.values_list("pk", flat=True)]
     notes = Notification.objects.filter(subject_key__in=told)
-    Delivery.objects.filter(notification__in=notes).exclude(state__in=UNDER_WAY).update(body="")
+    outbox.take_back(list(notes.values_list("pk", flat=True)))  # what nobody has read yet is not told any more
+    ours = Delivery.objects.filter(notification__in=notes)
+    worded = Delivery.objects.filter(Q(notification__in=notes) | Q(pk__in=ours.values("bundle")))
+    worded.exclude(state__in=UNDER_WAY).update(body="")
     notes.update(body="", sms_text="")
     return thanks.update(note="") + Gift.objects.filter(giver=person).exclude(note="").update(note="")
 

@@ -107,4 +107,4 @@ def decline(item: ItemCode) -> str:
 
 def _held(item: ItemCode) -> InboundMessage | None:
     rows = InboundMessage.objects.select_for_update().filter(pk=item.item.split(":")[1], state=State.HELD)
-    return rows.filter(person=item.person_id).first()
+    return rows.filter(person=item.person_id, received_at__gte=clock.now() - inbound.HELD_KEPT).first()

@@ -6,6 +6,7 @@ import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.utils import translation
 
 from backend import clock
 from notifications import delivery, inbound, providers, timeline
@@ -30,7 +31,8 @@ def _administrator() -> Client:
 
 def _texts(told: Notification) -> list[str]:
     told.refresh_from_db()
-    return [f"{line.channel} {line.text}".strip() for line in timeline.of_notification(told)]
+    with translation.override("en"):
+        return [f"{line.channel} {line.text}".strip() for line in timeline.of_notification(told)]
 
 
 def test_everything_that_happened_is_there_in_order(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from django.conf import settings
 
-from notifications import inbound
 from notifications.inbound import mime
 from notifications.models import InboundMessage, ItemCode
 from people.models import Person
@@ -79,7 +78,6 @@ def test_without_a_word_it_is_refused_after_a_day(cast: Cast) -> None:
     mail(PRIVATE, reply_to(offer_of(question)), ANSWER)
     work()
     later(hours=25)
-    inbound.purge()
     text(cast.bob, f"JA {_mail_code(cast).code}")
     work()
     assert not Answer.objects.exists()

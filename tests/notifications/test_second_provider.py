@@ -14,7 +14,7 @@ import pytest
 from django.test import Client
 
 from backend import clock, embedded
-from notifications import breakers, delivery, outbox
+from notifications import breakers, delivery, outbox, providers
 from notifications.channels import Unknown
 from notifications.channels import sms as twilio
 from notifications.models import ChannelTrouble, Delivery, InboundMessage
@@ -111,7 +111,7 @@ def test_an_unknown_outcome_never_goes_to_the_other_provider(cast: Cast, gateway
     def hangs(_row: Delivery) -> str:
         raise Unknown("read time-out")
 
-    monkeypatch.setattr(twilio, "send", hangs)
+    monkeypatch.setitem(providers.SEND, "sms", hangs)
     row = sms(cast)
     delivery.send_due()
     row.refresh_from_db()

@@ -13,7 +13,8 @@ def test_the_qr_is_the_link_of_now_and_dies_with_the_gift(quiet_cast: Cast, quie
     gift = give(quiet_cast.alice, quiet_mall.coffee)
     path = f"/api/v1/gifts/{gift['id']}/qr.svg"
     first = alice.get(path)
-    assert (first.status_code, first["Content-Type"], first["Cache-Control"]) == (200, "image/svg+xml", "no-store")
+    assert (first.status_code, first["Content-Type"]) == (200, "image/svg+xml")
+    assert "no-store" in first["Cache-Control"]
     assert first.content == drawn(gift["link"])
     fresh = post(alice, f"/gifts/{gift['id']}/link").json()
     assert alice.get(path).content == drawn(fresh["link"])
