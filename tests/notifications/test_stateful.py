@@ -1,4 +1,4 @@
-"""Sending, dying workers, lost and shuffled callbacks, opt-outs and changing phones, in any order, against a plain model.
+"""Sending, dying workers, lost callbacks, opt-outs, quiet hours and changing phones, in any order, against a plain model.
 
 Everything goes through the look-alike providers over HTTP and SMTP, and through our own webhooks and API. After each step
 what newly arrived is judged: was it wanted at this very moment? At the end nothing may be lost and nothing doubled.
@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import time, timedelta
 from typing import Any, ClassVar
 from unittest.mock import patch
 from urllib.parse import urlsplit
@@ -49,6 +49,7 @@ class Told:
     who: int
     key: str
     words: str
+    urgent: bool
     acted: bool = False
 
 
@@ -56,6 +57,7 @@ class Told:
 class Model:
     told: list[Told] = field(default_factory=list)
     stopped: set[int] = field(default_factory=set)
+    quiet: dict[int, tuple[time, time]] = field(default_factory=dict)  # on the clock on their wall
     owners: dict[str, int | None] = field(default_factory=dict)  # whose app has this token
     fates: dict[str, str] = field(default_factory=dict)  # how each SMS will end, by its id
     seen: int = 0  # the newest letter that was judged
@@ -100,7 +102,7 @@ class Company(RuleBasedStateMachine):
             fields = {"event": "test", "title": key, "body": words, "sms": words, "subject_key": key, "urgent": urgent}
             for _twice in range(2):
                 notify(self.people[who], key=key, **fields)
-            self.model.told.append(Told(who, key, words))
+            self.model.told.append(Told(who, key, words, urgent))
 
     @rule(pick=st.integers(0, 50))
     def act(self, pick: int) -> None:
@@ -231,6 +233,22 @@ class Company(RuleBasedStateMachine):
         (self.model.stopped.discard if word == "START" else self.model.stopped.add)(who)
         self._judge()
 
+    @rule(who=st.integers(0, 2), hours=st.sampled_from([0, 2, 9]))
+    def wish_quiet(self, who: int, hours: int) -> None:
+        """From a moment ago on, every day; 0: no quiet hours any more."""
+        self._judge()
+        here = clock.now().astimezone(self.people[who].zone)
+        span = ((here - timedelta(minutes=1)).time(), (here + timedelta(hours=hours)).time())
+        starts, ends = (at.replace(second=0, microsecond=0) for at in span)
+        wish: dict[str, Any] = {"quiet": "none"}
+        if hours:
+            wish = {"quiet": "own", "quiet_hours": {"starts": f"{starts:%H:%M}", "ends": f"{ends:%H:%M}"}}
+            self.model.quiet[who] = (starts, ends)
+        else:
+            self.model.quiet.pop(who, None)
+        answer = self.clients[who].patch("/api/v1/me/preferences", wish, content_type="application/json")
+        assert answer.status_code == 200
+
     @rule(who=st.integers(1, 2))
     def install_the_app(self, who: int) -> None:
         token = f"{uuid.uuid4().hex}:APA91b{uuid.uuid4().hex}"
@@ -294,8 +312,11 @@ class Company(RuleBasedStateMachine):
         return bool(letter.subject == told.key)
 
     def _may_come_now(self, told: Told) -> bool:
-        """Quiet hours are judged here: what is urgent passes."""
-        return True
+        """What is urgent passes."""
+        starts, ends = self.model.quiet.get(told.who, (time(), time()))
+        here = clock.now().astimezone(self.people[told.who].zone).time()
+        is_quiet = starts <= here < ends if starts <= ends else here >= starts or here < ends
+        return told.urgent or not is_quiet
 
     def _is_wanted(self, letter: Letter, told: Told) -> bool:
         if letter.channel == "sms":
