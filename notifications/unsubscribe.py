@@ -27,10 +27,19 @@ def key(person_id: UUID, event: str) -> str:
 
 def url(delivery: Delivery) -> str:
     """The page where this mail's kind can be switched off; empty for a mail to nobody we know, or about nothing."""
-    event = delivery.notification.event if delivery.notification else ""
-    if delivery.is_bundle:
-        event = _event_of(delivery)
+    event = _event(delivery)
     return f"{settings.PUBLIC_BASE_URL}/u/{key(delivery.person_id, event)}" if delivery.person_id and event else ""
+
+
+def last_line(delivery: Delivery) -> str:
+    """The page, for the last line of a mail whose kind can be switched off; otherwise empty."""
+    return url(delivery) if _event(delivery) in events.optional() else ""
+
+
+def _event(delivery: Delivery) -> str:
+    if delivery.is_bundle:
+        return _event_of(delivery)
+    return delivery.notification.event if delivery.notification else ""
 
 
 def _event_of(bundle: Delivery) -> str:
@@ -44,8 +53,7 @@ def headers(delivery: Delivery) -> dict[str, str]:
     if not address:
         return {}
     found = {"List-Unsubscribe": f"<{address}>"}
-    event = delivery.notification.event if delivery.notification else _event_of(delivery)
-    if event in events.optional():
+    if last_line(delivery):
         found["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
     return found
 

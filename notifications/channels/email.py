@@ -97,6 +97,7 @@ def compose(delivery: Delivery) -> EmailMultiAlternatives:
         words = {
             "delivery": delivery,
             "sender": settings.MAIL_FROM_NAME,
+            "switch_off": unsubscribe.last_line(delivery),
             "can_reply": bool(delivery.reply_key),
             "body": _unbroken(linebreaks(delivery.body, autoescape=True)),
             "preheader": Truncator(" ".join(delivery.body.split())).chars(PREHEADER_CHARACTERS),

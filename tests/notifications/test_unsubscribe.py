@@ -113,3 +113,13 @@ def test_the_page_is_for_nobody_else_and_in_both_languages(cast: Cast) -> None:
 def test_a_mail_to_a_stranger_has_no_such_link(cast: Cast) -> None:
     row = Delivery(channel="email", to="x@example.org", created_at=clock.now())
     assert unsubscribe.headers(row) == {}
+
+
+def test_the_last_line_of_a_mail_leads_there_too_unless_it_must_come(cast: Cast) -> None:
+    tell_of(cast.bob, "kudos_received")
+    tell_of(cast.bob, "question_offered")
+    for row in Delivery.objects.filter(channel="email").select_related("notification"):
+        mail = email.compose(row)
+        written = (str(mail.body), str(mail.alternatives[0][0]))
+        may_stop = row.notification is not None and row.notification.event == "kudos_received"
+        assert [unsubscribe.url(row) in words for words in written] == [may_stop, may_stop]
