@@ -119,8 +119,8 @@ def for_every_write(operation: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(operation)
     def keyed(request: HttpRequest, **values: Any) -> Any:
-        key = request.headers.get(HEADER, "")
-        if request.method in READS or not key or TAKEN in values or not _may_be_kept(request):
+        key = request.headers.get(HEADER)
+        if request.method in READS or key is None or TAKEN in values or not _may_be_kept(request):
             return operation(request, **values)
         if not KEY.fullmatch(key):
             raise Invalid(_("An Idempotency-Key has 8 to 128 printable characters."))
