@@ -7,7 +7,7 @@ JSON, errors missing from the specification.
 import base64
 import binascii
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, time
 from typing import Annotated, Any, Generic, TypeVar
 from uuid import UUID
 
@@ -54,7 +54,7 @@ def printable(value: str) -> str:
 
 
 def _text(value: Any) -> Any:
-    if not isinstance(value, str | datetime):
+    if not isinstance(value, str | datetime | time):
         raise ValueError("must be a time as text, RFC 3339")
     return value
 
@@ -63,6 +63,7 @@ def _text(value: Any) -> Any:
 Whole = Annotated[int, Strict()]
 YesNo = Annotated[bool, Strict()]
 Moment = Annotated[datetime, BeforeValidator(_text)]
+ClockTime = Annotated[time, BeforeValidator(_text)]
 ShortCode = Annotated[str, StringConstraints(min_length=1, max_length=40, pattern=r"^[a-z0-9_-]+$")]
 LongText = Annotated[
     str, StringConstraints(min_length=1, max_length=4000, strip_whitespace=True), AfterValidator(printable)

@@ -1,13 +1,13 @@
 """What I am told, by which channels and when not."""
 
-from datetime import datetime, time
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from django.http import HttpRequest
 from ninja import Router
 from pydantic import Field, StringConstraints
 
-from backend.manners import Schema, problems
+from backend.manners import ClockTime, Schema, YesNo, problems
 from notifications import events, preferences
 from notifications.models import Preference
 
@@ -19,8 +19,8 @@ EventName = Annotated[str, StringConstraints(max_length=60, pattern=r"^[a-z_]*$"
 class QuietHours(Schema):
     """Wall-clock times in my own time zone; over midnight when `starts` is the later one."""
 
-    starts: time = Field(description="`22:00`")
-    ends: time = Field(description="`07:30`")
+    starts: ClockTime = Field(description="`22:00`")
+    ends: ClockTime = Field(description="`07:30`")
 
 
 class EventOut(Schema):
@@ -71,7 +71,7 @@ class PreferencesIn(Schema):
 
     quiet: Literal["company", "own", "none"] | None = Field(None, description="`own` needs `quiet_hours`.")
     quiet_hours: QuietHours | None = Field(None, description="My own; they may go over midnight.")
-    silent: bool | None = Field(None, description="True: quiet until the next morning, for once. False: not any more.")
+    silent: YesNo | None = Field(None, description="True: quiet until the next morning, for once. False: not any more.")
     channels: Annotated[list[ChannelName], Field(max_length=3)] | None = Field(
         None, description="My order for all messages; a channel that is left out is only used when the others fail."
     )
