@@ -160,6 +160,9 @@ def _start(pool: "Pool[Delivery, Outcome]", taken: list[Delivery]) -> list[Deliv
             way = providers.prepare(delivery)
         except Failed as trouble:
             note([(delivery, trouble)])
+        except Exception as trouble:
+            log.exception("delivery broke id=%s", delivery.pk)
+            note([(delivery, trouble)])
         else:
             # One address hears things in the order in which they were said.
             pool.start(delivery, partial(_outcome, delivery, way), line=(delivery.channel, delivery.to))

@@ -109,14 +109,6 @@ def held_until(notification: Notification, person: Any, preference: Preference |
     return at if at > now else None
 
 
-def chain(notification: Notification) -> list[str]:
-    return Plan(notification).chain
-
-
-def first_links(notification: Notification, via: str = "") -> list[str]:
-    return Plan(notification).first_links(via)
-
-
 def start(notification: Notification, *, via: str = "") -> None:
     """Queue the first links; exhausted at once for a person with no channel left. What is off stays in the inbox."""
     plan = Plan(notification)

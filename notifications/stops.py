@@ -103,9 +103,3 @@ def unreachable(people: QuerySet[Any]) -> QuerySet[Any]:
     running = Address.objects.filter(person=OuterRef("pk"), stopped_at__isnull=True)
     phones = Device.objects.filter(person=OuterRef("pk"), dead_at__isnull=True)
     return people.exclude(Exists(running)).exclude(Exists(phones))
-
-
-def is_stopped(channel: str, value: str) -> bool:
-    """The rule: nothing leaves to an address whose owner said STOP."""
-    known = addresses.owner(channel, value)
-    return channel != Channel.PUSH and known is not None and known.stopped_at is not None

@@ -6,7 +6,6 @@ not shown: the register is about work that could be automated, not about people.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from django.db.models import Avg, Count, FloatField, QuerySet, Sum
@@ -41,10 +40,6 @@ class Line:
 
 def register() -> QuerySet[Event]:
     return Event.objects.filter(data__has_key="minutes").select_related("question__topic")
-
-
-def between(since: datetime, until: datetime) -> QuerySet[Event]:
-    return register().filter(at__gte=since, at__lt=until)
 
 
 def label(kind: str) -> str:

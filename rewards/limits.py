@@ -58,10 +58,6 @@ def take(limits: Mapping[str, int | None], count: int = 1) -> None:
         raise reached()
 
 
-def try_take(scope: str, limit: int | None, count: int = 1) -> bool:
-    return bool(_taken({scope: limit}, count))
-
-
 def _taken(limits: Mapping[str, int | None], count: int) -> int:
     with connection.cursor() as cursor:
         cursor.execute(TAKE, parameters(limits, count, days.day_of(clock.now())))

@@ -3,7 +3,9 @@
 import json
 import re
 import smtplib
+from collections.abc import Callable
 from email.utils import formataddr
+from functools import partial
 from typing import Any
 
 from anymail.exceptions import AnymailAPIError, AnymailInvalidAddress, AnymailRecipientsRefused
@@ -36,7 +38,15 @@ def reply_address(reply_key: str) -> str:
 
 def send(delivery: Delivery) -> str:
     """Hand the mail to the server; returns its Message-ID. Raises TryLater, Undeliverable or Unknown."""
-    mail = compose(delivery)
+    return prepare(delivery)()
+
+
+def prepare(delivery: Delivery) -> Callable[[], str]:
+    """The mail, written; a bundle's asks the database for its members. The rest talks to the server only."""
+    return partial(_hand_over, compose(delivery), delivery)
+
+
+def _hand_over(mail: EmailMultiAlternatives, delivery: Delivery) -> str:
     try:
         mail.send()
     except (smtplib.SMTPRecipientsRefused, AnymailRecipientsRefused, AnymailInvalidAddress) as error:

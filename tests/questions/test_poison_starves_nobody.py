@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -9,6 +10,7 @@ from django.db import connection
 from backend import clock
 from notifications import delivery, outbox, providers
 from notifications import tasks as notification_tasks
+from notifications.channels import email
 from notifications.models import Delivery, InboundMessage
 from people import tasks as people_tasks
 from people.models import Absence
@@ -186,3 +188,18 @@ def test_a_full_batch_rings_for_the_next(two: list[Question], monkeypatch: pytes
     tasks.run_due_promises()
     assert rung == ["questions.tasks.run_due_promises"] * 2
     work()
+
+
+def test_mails_that_cannot_be_written(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(2):
+        outbox.enqueue(key=f"m{number}", channel="email", to=f"m{number}@vonkmobiel.example", subject="Hallo", body="Hallo")
+    compose = email.compose
+
+    def broken(row: Delivery) -> Any:
+        if row.key == "m0":
+            raise RuntimeError("poison")
+        return compose(row)
+
+    monkeypatch.setattr(email, "compose", broken)
+    tick(delivery.send_due)
+    assert dict(Delivery.objects.values_list("key", "state")) == {"m0": "due", "m1": "sent"}
