@@ -12,7 +12,7 @@ from pydantic import Field, StringConstraints, model_validator
 from backend import clock
 from backend.errors import NotFound
 from backend.manners import Cursor, Limit, Page, Schema, page, problems
-from notifications import delivery, devices, planning
+from notifications import devices, outcomes, planning
 from notifications.models import Device, Notification
 
 router = Router(tags=["inbox"])
@@ -76,7 +76,7 @@ def mark_received(request: HttpRequest, notification_id: UUID, body: ReceivedIn)
     person: Any = request.auth  # type: ignore[attr-defined]
     if not Notification.objects.filter(person=person, pk=notification_id).exists():
         raise NotFound(_("This message does not exist."))
-    delivery.note_received(person, notification_id, body.device)
+    outcomes.note_received(person, notification_id, body.device)
     return HttpResponse(status=204)
 
 

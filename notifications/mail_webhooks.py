@@ -24,7 +24,7 @@ from django.views.decorators.csrf import csrf_exempt
 
 from backend import clock
 from backend.manners import problem
-from notifications import delivery, inbound, sns, stops
+from notifications import inbound, outcomes, sns, stops
 from notifications.channels.email import address_is_dead
 from notifications.inbound import mail
 from notifications.models import Channel, Delivery, StopRecord
@@ -137,17 +137,17 @@ def mail_out(sender: Any, event: Any, **_: Any) -> None:
     provider_id = row.provider_id or f"<{row.pk}@{settings.MAIL_DOMAIN}>"
     reason = f"{event.event_type} {event.reject_reason or ''} {event.description or ''}".strip()[:200]
     if event.event_type in {EventType.QUEUED, EventType.SENT}:
-        delivery.note_status(row.pk, provider_id, "sent")
+        outcomes.note_status(row.pk, provider_id, "sent")
     elif event.event_type == EventType.DELIVERED:
-        delivery.note_status(row.pk, provider_id, "delivered")
+        outcomes.note_status(row.pk, provider_id, "delivered")
     elif event.event_type == EventType.BOUNCED:
-        delivery.note_bounce(row.pk, reason, address_is_dead=_is_dead(event))
+        outcomes.note_bounce(row.pk, reason, address_is_dead=_is_dead(event))
     elif event.event_type in {EventType.REJECTED, EventType.FAILED}:
-        delivery.note_status(row.pk, provider_id, "failed", reason)
+        outcomes.note_status(row.pk, provider_id, "failed", reason)
     elif event.event_type == EventType.COMPLAINED:
         # It was called spam: write by other channels only.
         stops.stop(Channel.EMAIL, row.to, word="complained", source=StopRecord.Source.PROVIDER)
-        delivery.note_status(row.pk, provider_id, "delivered")
+        outcomes.note_status(row.pk, provider_id, "delivered")
 
 
 def _delivery_of(event: Any) -> Delivery | None:

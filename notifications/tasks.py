@@ -6,7 +6,7 @@ from celery import shared_task
 
 from backend import changes, clock, idempotency
 from backend.ring import ring
-from notifications import budget, delivery, devices, holding, inbound, planning
+from notifications import budget, delivery, devices, holding, inbound, outcomes, planning
 from notifications.inbound import handling
 
 INBOUND_BATCH = 100
@@ -35,13 +35,13 @@ def send_due() -> None:
     """Send until nothing is due, then ask about what is unknown."""
     if not delivery.drain():
         ring("notifications.tasks.send_due")
-    while delivery.resolve_unknown():
+    while outcomes.resolve_unknown():
         pass
 
 
 @shared_task
 def ask_for_receipts() -> None:
-    delivery.ask_for_receipts()
+    outcomes.ask_for_receipts()
 
 
 @shared_task

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_POST
 from twilio.request_validator import RequestValidator
 
 from backend.manners import problem
-from notifications import delivery, inbound, stops
+from notifications import inbound, outcomes, stops
 from notifications.channels import sms, sms_http
 from notifications.models import Channel
 
@@ -56,7 +56,7 @@ def twilio_status(request: HttpRequest, delivery_id: UUID) -> HttpResponse:
     fields = request.POST
     code = fields.get("ErrorCode", "")
     error = f"twilio {code}" if code else ""
-    delivery.note_status(delivery_id, fields.get("MessageSid", ""), fields.get("MessageStatus", ""), error)
+    outcomes.note_status(delivery_id, fields.get("MessageSid", ""), fields.get("MessageStatus", ""), error)
     if code.isascii() and code.isdecimal() and int(code) in sms.ADDRESS_IS_DEAD:
         stops.stopped_at_provider(delivery_id, word=error)
     return HttpResponse(status=204)
@@ -88,7 +88,7 @@ def second_status(request: HttpRequest) -> HttpResponse:
     except ValueError:
         return problem(400, "bad_request", "reference must be the one that came with the message.")
     sid = sms_http.provider_id(fields.get("id", ""))
-    delivery.note_status(reference, sid, fields.get("status", ""), fields.get("error", ""))
+    outcomes.note_status(reference, sid, fields.get("status", ""), fields.get("error", ""))
     return HttpResponse(status=204)
 
 

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from backend.errors import Refusal
-from notifications import addresses, conversation, delivery, item_codes, reading, reply_targets
+from notifications import addresses, conversation, item_codes, outcomes, reading, reply_targets
 from notifications.channels import email as email_channel
 from notifications.inbound import confirming, machines, mime, quotes
 from notifications.inbound.outcome import Outcome, State, handled
@@ -90,7 +90,7 @@ def handle(message: InboundMessage) -> Outcome:
     parsed = mime.parse(bytes(message.raw))
     bounce = machines.bounce(parsed)
     if bounce:
-        delivery.note_bounce(bounce.delivery_id, f"bounced {bounce.status}", address_is_dead=bounce.address_is_dead)
+        outcomes.note_bounce(bounce.delivery_id, f"bounced {bounce.status}", address_is_dead=bounce.address_is_dead)
         return Outcome(State.HANDLED, reason="bounce")
     if machines.is_automatic(parsed):
         return Outcome(State.REFUSED, reason="automatic")  # no answer: that is how loops begin

@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import translation
 
 from backend import clock
-from notifications import delivery, inbound, providers, timeline
+from notifications import delivery, inbound, outcomes, providers, timeline
 from notifications.inbound import handling
 from notifications.models import Delivery, DeliveryEvent, Notification
 from notifications.notify import notify, settle
@@ -49,7 +49,7 @@ def test_everything_that_happened_is_there_in_order(cast: Cast, monkeypatch: pyt
     Delivery.objects.filter(channel="sms").update(due_at=clock.real())
     delivery.send_due()
     sms = Delivery.objects.get(channel="sms")
-    delivery.note_status(sms.pk, sms.provider_id, "undelivered", "twilio 30003")
+    outcomes.note_status(sms.pk, sms.provider_id, "undelivered", "twilio 30003")
     text(cast.bob, "STOP")
     for message_id in inbound.due_ids(10):
         handling.handle(message_id)
@@ -90,20 +90,20 @@ def test_a_receipt_that_never_came_is_asked_for_once_an_hour_and_counted(cast: C
 
     told = _tell(cast.alice)
     delivery.send_due()
-    assert delivery.ask_for_receipts() == 0  # not yet
+    assert outcomes.ask_for_receipts() == 0  # not yet
     Delivery.objects.update(poll_at=clock.real())
-    assert delivery.ask_for_receipts() == 1
+    assert outcomes.ask_for_receipts() == 1
     row = Delivery.objects.get()
     assert (row.state, row.poll_at is not None and row.poll_at > clock.real() + timedelta(minutes=59)) == ("sent", True)
-    assert delivery.ask_for_receipts() == 0
+    assert outcomes.ask_for_receipts() == 0
     Letter.objects.update(status="delivered")
     Delivery.objects.update(poll_at=clock.real())
-    delivery.ask_for_receipts()
+    outcomes.ask_for_receipts()
     row.refresh_from_db()
     assert (row.state, row.poll_at) == ("delivered", None)
     assert "sms No receipt came; the provider was asked: delivered" in _texts(told)
     Letter.objects.update(status="sent")
-    delivery.note_status(row.pk, row.provider_id, "sent")
+    outcomes.note_status(row.pk, row.provider_id, "sent")
     assert Delivery.objects.get().state == "delivered"
     page = _administrator().get("/admin/notifications/delivery/?trouble=polled")
     assert page.context["cl"].result_count == 1
@@ -112,8 +112,8 @@ def test_a_receipt_that_never_came_is_asked_for_once_an_hour_and_counted(cast: C
 def test_after_a_day_and_a_half_nobody_asks_any_more(cast: Cast) -> None:
     _tell(cast.alice)
     delivery.send_due()
-    Delivery.objects.update(poll_at=clock.real(), sent_at=clock.real() - delivery.POLL_UNTIL)
-    delivery.ask_for_receipts()
+    Delivery.objects.update(poll_at=clock.real(), sent_at=clock.real() - outcomes.POLL_UNTIL)
+    outcomes.ask_for_receipts()
     assert Delivery.objects.get().poll_at is None
 
 
@@ -121,6 +121,6 @@ def test_an_outcome_that_was_unknown_is_counted_after_it_is_known(cast: Cast) ->
     _tell(cast.alice)
     [row] = delivery.claim(1)
     Delivery.objects.filter(pk=row.pk).update(lease_until=clock.real() - timedelta(seconds=1))
-    delivery.reclaim_lost()
+    outcomes.reclaim_lost()
     assert _administrator().get("/admin/notifications/delivery/?trouble=was_unknown").context["cl"].result_count == 1
     assert Client().get("/api/v1/health").json()["queues"][1]["name"] == "unknown_outcomes"

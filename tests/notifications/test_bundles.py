@@ -3,7 +3,7 @@
 from datetime import time
 from typing import Any
 
-from notifications import bundles, delivery, item_codes, planning, preferences
+from notifications import bundles, delivery, item_codes, outcomes, planning, preferences
 from notifications.models import Delivery, Notification
 from notifications.notify import notify, settle
 from people.models import Person
@@ -119,7 +119,7 @@ def test_each_member_ends_as_its_bundle_did(cast: Cast) -> None:
     later(minutes=WINDOW_MINUTES)
     work()
     bundle = Delivery.objects.get(is_bundle=True)
-    assert delivery.note_status(bundle.pk, bundle.provider_id, "delivered")
+    assert outcomes.note_status(bundle.pk, bundle.provider_id, "delivered")
     assert states(told) == ["sent", "delivered", "delivered"]
 
 
@@ -133,7 +133,7 @@ def test_when_a_bundle_fails_each_member_goes_its_own_next_way(cast: Cast) -> No
     later(minutes=WINDOW_MINUTES)
     work()
     bundle = Delivery.objects.get(is_bundle=True)
-    delivery.note_status(bundle.pk, bundle.provider_id, "failed", "twilio 30003")
+    outcomes.note_status(bundle.pk, bundle.provider_id, "failed", "twilio 30003")
     assert [deliveries(one) for one in told[1:]] == [{"sms": "failed", "email": "due"}] * 2
     later(minutes=WINDOW_MINUTES)
     work()

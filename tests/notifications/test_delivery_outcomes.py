@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db import connection, connections
 
 from backend import clock
-from notifications import delivery, outbox, providers
+from notifications import delivery, outbox, outcomes, providers
 from notifications.models import Delivery, Notification
 from sandbox.models import Letter
 from tests.conftest import Cast, in_parallel, letters
@@ -48,7 +48,7 @@ def test_an_sms_that_the_provider_took_before_the_worker_died_is_not_sent_again(
     sms.send(row)  # taken by the provider; its answer died with the worker
     _worker_died(row)
     delivery.send_due()
-    delivery.resolve_unknown()
+    outcomes.resolve_unknown()
     delivery.send_due()
     row.refresh_from_db()
     assert row.state == "sent"
@@ -62,7 +62,7 @@ def test_an_sms_that_the_provider_never_saw_is_sent(cast: Cast) -> None:
     row.refresh_from_db()
     assert row.state == "unknown"
     assert letters(cast.alice.mobile) == []
-    delivery.resolve_unknown()
+    outcomes.resolve_unknown()
     delivery.send_due()
     assert len(letters(cast.alice.mobile)) == 1
 
@@ -75,7 +75,7 @@ def test_an_older_message_with_the_same_words_is_not_mistaken_for_the_lost_one(c
     assert first.state == "sent"
     _worker_died(second)
     delivery.send_due()
-    delivery.resolve_unknown()
+    outcomes.resolve_unknown()
     delivery.send_due()
     assert len(letters(cast.alice.mobile)) == 2
 
@@ -96,7 +96,7 @@ def test_a_worker_that_wakes_up_late_changes_nothing(cast: Cast) -> None:
     row = _sms(cast)
     [taken] = delivery.claim(1)
     Delivery.objects.filter(pk=row.pk).update(attempts=2)  # the lease ran out and somebody else has it
-    delivery.finish(taken, "failed", error="late")
+    outcomes.finish(taken, "failed", error="late")
     row.refresh_from_db()
     assert row.state == "leased"
 
@@ -172,7 +172,7 @@ def test_a_worker_killed_between_sending_and_noting_leaves_nothing_lost_and_noth
     assert Delivery.objects.filter(state="leased").update(attempted_at=long_ago, lease_until=clock.real()) == 12
     delivery.drain()
     assert {row.state for row in Delivery.objects.all()} == {"unknown"}
-    while delivery.resolve_unknown():
+    while outcomes.resolve_unknown():
         pass
     delivery.drain()
     assert {row.state for row in Delivery.objects.all()} == {"sent"}
@@ -187,7 +187,7 @@ def test_what_was_acted_upon_while_its_worker_was_dead_is_not_sent_any_more(cast
     settle(cast.alice, "s:1")
     _worker_died(row)
     delivery.drain()
-    delivery.resolve_unknown()
+    outcomes.resolve_unknown()
     delivery.drain()
     row.refresh_from_db()
     assert row.state == "cancelled"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from notifications import delivery, item_codes, planning
+from notifications import item_codes, outcomes, planning
 from notifications.models import Notification
 from notifications.notify import settle
 from people import lifecycle
@@ -140,7 +140,7 @@ def test_an_urgent_sms_that_was_delivered_ends_the_plan_of_mere_news(cast: Cast)
     later(minutes=10)
     work()
     sms = told.deliveries.get(channel="sms")
-    delivery.note_status(sms.pk, sms.provider_id, "delivered")
+    outcomes.note_status(sms.pk, sms.provider_id, "delivered")
     later(hours=2)
     work()
     assert deliveries(told) == {"push": "sent", "sms": "delivered"}

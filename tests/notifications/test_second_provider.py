@@ -14,7 +14,7 @@ import pytest
 from django.test import Client
 
 from backend import clock, embedded
-from notifications import breakers, delivery, outbox, providers
+from notifications import breakers, delivery, outbox, outcomes, providers
 from notifications.channels import Unknown
 from notifications.channels import sms as twilio
 from notifications.models import ChannelTrouble, Delivery, InboundMessage
@@ -129,7 +129,7 @@ def test_what_the_second_took_before_its_answer_was_lost_is_not_sent_again(
     gateway.trouble = 0
     settings.TWILIO_BASE_URL = f"http://127.0.0.1:{settings.SANDBOX_TWILIO_PORT}"
     Delivery.objects.update(due_at=clock.real())
-    delivery.resolve_unknown()
+    outcomes.resolve_unknown()
     delivery.send_due()
     row.refresh_from_db()
     assert (row.state, row.provider_id, texts(cast.alice)) == ("sent", f"second:id-{row.pk}", [])

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
 from backend import clock
-from notifications import delivery, inbound, planning, providers
+from notifications import delivery, inbound, outcomes, planning, providers
 from notifications.channels import Unknown
 from notifications.inbound import handling
 from notifications.models import Delivery, Notification
@@ -190,9 +190,9 @@ class Company(RuleBasedStateMachine):
 
     @rule()
     def the_provider_is_asked(self) -> None:
-        delivery.reclaim_lost()
-        delivery.resolve_unknown()
-        delivery.ask_for_receipts()
+        outcomes.reclaim_lost()
+        outcomes.resolve_unknown()
+        outcomes.ask_for_receipts()
         self._judge()
 
     # --- the providers ---
@@ -341,11 +341,11 @@ class Company(RuleBasedStateMachine):
     def _come_to_rest(self) -> None:
         for provider in ("twilio", "fcm"):
             self._trouble(provider, "")
-        settled_at = self.passed + delivery.POLL_FIRST + SETTLING_STEP
+        settled_at = self.passed + outcomes.POLL_FIRST + SETTLING_STEP
         for _round in range(SETTLING_ROUNDS):
             delivery.drain()
-            delivery.resolve_unknown()
-            delivery.ask_for_receipts()
+            outcomes.resolve_unknown()
+            outcomes.ask_for_receipts()
             self._judge()
             for letter in self._sms().exclude(status__in=["delivered", "undelivered"]):
                 self._callback(letter, "fate")

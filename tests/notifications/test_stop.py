@@ -7,7 +7,7 @@ from django.db.utils import InternalError, ProgrammingError
 from django.test import Client
 
 from backend import clock
-from notifications import delivery, providers, stops
+from notifications import delivery, outcomes, providers, stops
 from notifications.channels import Undeliverable, sms
 from notifications.models import Delivery, Notification, StopRecord
 from people.models import Person
@@ -95,7 +95,7 @@ def test_after_stop_not_even_an_unknown_one_goes_again(cast: Cast) -> None:
     told.deliveries.update(state="unknown")
     text(cast.alice, "STOP")
     work(sending=False)
-    delivery.resolve_unknown()
+    outcomes.resolve_unknown()
     work()
     assert (deliveries(told), texts(cast.alice)) == ({"sms": "suppressed"}, [])
 

@@ -7,8 +7,7 @@ import pytest
 from django.conf import settings
 from django.test import Client
 
-from notifications import delivery as delivery_queue
-from notifications import outbox
+from notifications import outbox, outcomes
 from notifications.models import Delivery, InboundMessage
 from tests.conftest import Cast, ask, signed, work
 
@@ -130,7 +129,7 @@ def test_a_callback_takes_its_id_back_from_a_twin_that_was_looked_up(cast: Cast)
         outbox.enqueue(key=key, channel="sms", to=str(cast.alice.mobile), body="Hallo", person=cast.alice) for key in "ab"
     )
     Delivery.objects.filter(pk=two.pk).update(state="unknown", attempts=1)
-    delivery_queue.mark_sent(one.pk, "SM-two", how="looked up")
+    outcomes.mark_sent(one.pk, "SM-two", how="looked up")
     assert _status(two, "delivered", "SM-two") == 204
     assert Delivery.objects.get(pk=two.pk).state == "delivered"
     again = Delivery.objects.get(pk=one.pk)
