@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.core.exceptions import RequestDataTooBig
 from django.db import OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
@@ -10,7 +11,7 @@ from ninja.errors import AuthenticationError, HttpError, ValidationError
 
 from backend import app_config, busy, health, idempotency, openapi_links, specification, sync
 from backend.errors import Refusal
-from backend.manners import JsonParser, problem
+from backend.manners import ContentTooLarge, JsonParser, problem
 from notifications.api import devices_router
 from notifications.api import router as notifications_router
 from notifications.preferences_api import router as preferences_router
@@ -87,6 +88,11 @@ def invalid(request: HttpRequest, error: ValidationError) -> HttpResponse:
         for item in error.errors
     ]
     return problem(422, "validation_failed", _("Some fields are not right."), errors=errors)
+
+
+@api.exception_handler(RequestDataTooBig)
+def too_large(request: HttpRequest, error: RequestDataTooBig) -> HttpResponse:
+    return refused(request, ContentTooLarge(_("This is too large.")))
 
 
 @api.exception_handler(AuthenticationError)

@@ -226,8 +226,8 @@ STORAGES = {
 # A virus scanner that speaks clamd's protocol: "clamav:3310". Empty: pictures are only drawn anew.
 _scanner = env.str("VIRUS_SCANNER", "")
 VIRUS_SCANNER = (_scanner.rpartition(":")[0], int(_scanner.rpartition(":")[2])) if _scanner else None
-# A larger request is refused before it is read: a picture of 10 MB and its envelope.
-UPLOAD_BYTES_MAX = 11 * 2**20
+# A larger request is refused before it is read: the most that any part takes (a photo at the till) and its envelope.
+UPLOAD_BYTES_MAX = 13_000_000
 FILE_UPLOAD_HANDLERS = ["backend.uploads.Bounded", "django.core.files.uploadhandler.TemporaryFileUploadHandler"]
 
 # --- push ------------------------------------------------------------------------------------------------------------

@@ -3,30 +3,23 @@
 from typing import Any
 
 from django.conf import settings
+from django.core.exceptions import RequestDataTooBig
 from django.core.files.uploadhandler import FileUploadHandler
-from django.utils.translation import gettext as _
-
-from backend.errors import Refusal
-
-
-class TooLarge(Refusal):
-    code = "too_large"
-    status = 413
 
 
 class Bounded(FileUploadHandler):
-    """Stands before the handlers that store. Raises TooLarge."""
+    """Stands before the handlers that store. Raises what Django knows everywhere, also while it looks for a CSRF token."""
 
     def handle_raw_input(
         self,
         input_data: Any,
-        META: dict[str, Any],
+        META: dict[str, Any],  # noqa: N803 — Django's
         content_length: int,
         *args: Any,
-        **kwargs: Any,  # noqa: N803 — Django's
+        **kwargs: Any,
     ) -> None:
         if content_length > settings.UPLOAD_BYTES_MAX:
-            raise TooLarge(_("The request is too large."))
+            raise RequestDataTooBig
 
     def receive_data_chunk(self, raw_data: bytes, start: int) -> bytes:
         return raw_data  # on to the next handler

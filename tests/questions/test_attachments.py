@@ -164,7 +164,7 @@ def test_too_large_and_too_many_are_refused_clearly(cast: Cast) -> None:
     large = upload(alice, question, photo() + bytes(attachments.BYTES_MAX))
     assert (large.status_code, large.json()["code"]) == (413, "attachment_too_large")
     larger = upload(alice, question, bytes(settings.UPLOAD_BYTES_MAX + 1))
-    assert (larger.status_code, larger.json()["code"]) == (413, "too_large")
+    assert (larger.status_code, larger.json()["code"]) == (413, "content_too_large")
     for _ in range(attachments.PER_QUESTION_MAX):
         assert upload(alice, question, photo(10, 10)).status_code == 201
     more = upload(alice, question, photo(10, 10))

@@ -9,6 +9,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from PIL import Image, ImageFilter
 
+from rewards import scanning
 from rewards.models import Counter
 from tests.conftest import Cast
 from tests.rewards.conftest import Mall, claim, earn, give
@@ -110,6 +111,12 @@ def test_a_broken_photo_is_refused(quiet_mall: Mall, code: str) -> None:
     whole = as_file(on_a_table(qr(code), turned=0, size=500)).read()
     status, page = send(opened(quiet_mall), SimpleUploadedFile("photo.jpg", whole[: len(whole) // 3]))
     assert (status, "This is no photo that we can read." in page) == (422, True)
+
+
+def test_the_largest_photo_that_is_allowed_is_read(quiet_mall: Mall, code: str) -> None:
+    picture = as_file(on_a_table(qr(code), turned=0, size=500)).read()
+    status, _page = send(opened(quiet_mall), SimpleUploadedFile("photo.jpg", picture.ljust(scanning.BYTES_MAX, b"\0")))
+    assert status == 200
 
 
 @pytest.mark.parametrize("size", [(9000, 9000), (5000, 4000)])
