@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from django.test import Client
 
 from backend import clock
 from people.models import Person
-from rewards import checks, earning, ledger
+from rewards import checks, earning, ledger, throttle
 from rewards.models import ISSUED, Account, Campaign, Offer, Shop, ShopKey
 from tests.conftest import api, in_parallel, post
 from tests.rewards.web import server as server
@@ -27,6 +28,13 @@ def _the_books_are_right(request: pytest.FixtureRequest) -> Iterator[None]:
                 assert checks.violations() == []
             return
     yield
+
+
+@pytest.fixture(autouse=True)
+def _one_window(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tries at a till are counted in ten minutes of the wall clock: no test runs across the end of them."""
+    at = clock.real()
+    monkeypatch.setattr(throttle, "clock", SimpleNamespace(real=lambda: at))
 
 
 @dataclass
