@@ -18,6 +18,7 @@ from notifications.preferences_api import router as preferences_router
 from people.api import router as people_router
 from people.bearer import Bearer
 from people.ground_rules_api import router as ground_rules_router
+from people.sign_in_api import router as sign_in_router
 from questions.api import router as questions_router
 from questions.assignments_api import router as assignments_router
 from questions.attachments_api import router as attachments_router
@@ -52,6 +53,7 @@ api = Api(
 )
 api.add_decorator(idempotency.for_every_write)
 api.add_router("", people_router)
+api.add_router("", sign_in_router)
 api.add_router("", questions_router)
 api.add_router("", assignments_router)
 api.add_router("", attachments_router)
@@ -73,8 +75,9 @@ api.add_router("", health.router)
 
 @api.exception_handler(Refusal)
 def refused(request: HttpRequest, error: Refusal) -> HttpResponse:
-    wait = error.extra.get("retry_after")
-    return problem(error.status, error.code, error.message, headers={"Retry-After": str(wait)} if wait else None)
+    named = {"Retry-After": error.extra.get("retry_after"), "WWW-Authenticate": error.extra.get("challenge")}
+    headers = {name: str(value) for name, value in named.items() if value}
+    return problem(error.status, error.code, error.message, headers=headers)
 
 
 @api.exception_handler(ValidationError)

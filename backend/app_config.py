@@ -33,6 +33,7 @@ class ConfigOut(Schema):
     ground_rules_version: int = Field(description="Of `get_ground_rules`; 0 while there are none.", ge=0)
     events_url: str = Field(description="Where `stream_events` is answered.", max_length=300)
     link_prefix: str = Field(description="Links below it are the app's: `<prefix>question/<id>`.", max_length=300)
+    single_sign_on: str = Field(description="What its button says; empty: there is none.", max_length=80)
     languages: list[str] = Field(description="That the API speaks.")
     flags: Flags = Field(description="What is switched on. May grow.")
 
@@ -48,6 +49,7 @@ def get_config(request: HttpRequest) -> Any:
         ground_rules_version=rules.version if rules else 0,
         events_url=settings.EVENTS_URL,
         link_prefix=f"{settings.PUBLIC_BASE_URL}{LINKS}",
+        single_sign_on=settings.OIDC_NAME if settings.OIDC_ISSUER else "",
         languages=[code for code, _name in settings.LANGUAGES],
         flags=Flags(push=settings.PUSH, personal_scores=settings.PERSONAL_SCORES),
     )

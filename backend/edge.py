@@ -13,7 +13,6 @@ from django.utils.translation import gettext as _
 
 from backend import clock, cors, rate, versions
 from backend.manners import PROBLEM_TYPE, problem
-from rewards.throttle import address_of
 
 API = "/api/"
 SIGN_IN = "/_allauth/"
@@ -47,7 +46,7 @@ class Middleware:
         limit = settings.TILL_REQUESTS_PER_MINUTE if request.path.startswith(TILL) else settings.API_REQUESTS_PER_MINUTE
         if not limit or request.method == "OPTIONS":
             return self._served(request)
-        caller = request.headers.get("Authorization") or address_of(request)
+        caller = request.headers.get("Authorization") or rate.address_of(request)
         left = self.windows.take(caller, limit, clock.real().timestamp())
         response = _too_many(left) if left.remaining < 0 else self._served(request)
         for name, value in left.headers.items():

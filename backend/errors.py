@@ -7,11 +7,13 @@ class Refusal(Exception):
     """A request that cannot be done, with a reason a program and a person can act on.
 
     `code` is stable for ever; `status` is the HTTP status the API gives it; `message` is a sentence in the language that
-    was active when it was raised. SMS and mail answer with the message, the API with an RFC 9457 problem.
+    was active when it was raised. SMS and mail answer with the message, the API with an RFC 9457 problem. Of `extra` it
+    shows `retry_after` (seconds) and `challenge` (WWW-Authenticate).
     """
 
     code: ClassVar[str] = "refused"
     status: ClassVar[int] = 409
+    is_final: ClassVar[bool] = True  # remembered as the answer to its Idempotency-Key; otherwise the key stays free
 
     def __init__(self, message: str, **extra: Any) -> None:
         super().__init__(message)

@@ -51,8 +51,9 @@ def once(
 ) -> HttpResponse:
     """Run `work` at most once for this `key` of its owner (the person who asks, unless said otherwise).
 
-    A repetition gets the first response, byte for byte. Refusals of the core are remembered like successes; anything
-    else rolls back and frees the key. `reveal` adds to each answer what must not be stored; it must add the same each time.
+    A repetition gets the first response, byte for byte. Refusals of the core are remembered like successes, unless they say
+    that they are not final; anything else rolls back and frees the key. `reveal` adds to each answer what must not be
+    stored; it must add the same each time.
     Raises KeyReused when the same key came with another method, path or body.
     """
     owner = owner or request.auth.pk  # type: ignore[attr-defined]
@@ -106,6 +107,8 @@ def _run(work: Callable[[], tuple[int, Schema | None]]) -> tuple[int, bytes]:
         with transaction.atomic():
             status, result = work()
     except Refusal as refusal:
+        if not refusal.is_final:
+            raise
         return refusal.status, problem(refusal.status, refusal.code, refusal.message).content
     return status, b"" if result is None else orjson.dumps(result.model_dump(mode="json", by_alias=True))
 

@@ -5,10 +5,15 @@ itself and in memory, so that it costs the hot path nothing and needs no Valkey.
 passes. What must hold exactly (codes at a till, sign-in, limits of credits) is counted in the database where it belongs.
 """
 
+import ipaddress
 import threading
 from dataclasses import dataclass
 
+from django.conf import settings
+from django.http import HttpRequest
+
 WINDOW_SECONDS = 60
+IPV6_HOME = 64  # bits that one household or shop gets; within them addresses are free
 
 
 @dataclass(frozen=True)
@@ -44,3 +49,16 @@ class Windows:
             count = self._counts.get(caller, 0) + 1
             self._counts[caller] = count
         return Left(limit, limit - count, WINDOW_SECONDS - int(into))
+
+
+def address_of(request: HttpRequest) -> str:
+    """The caller's address: the last one that our own proxy noted, when there is one. Of IPv6 the network."""
+    forwarded = request.headers.get("X-Forwarded-For", "") if settings.SECURE_PROXY_SSL_HEADER else ""
+    text = (forwarded.rsplit(",", 1)[-1].strip() or request.META.get("REMOTE_ADDR", ""))[:45]
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return text
+    if address.version == 4:
+        return str(address)
+    return str(address.ipv4_mapped or ipaddress.ip_network((int(address), IPV6_HOME), strict=False).network_address)

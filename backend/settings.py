@@ -379,13 +379,47 @@ ACCOUNT_LOGIN_BY_CODE_MAX_ATTEMPTS = 3
 ACCOUNT_LOGIN_BY_CODE_TIMEOUT = 300
 ACCOUNT_SIGNUP_FIELDS = ["email*", "phone*"]  # the adapter keeps sign-up closed
 ACCOUNT_EMAIL_VERIFICATION = "none"
-ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
+ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = True  # the adapter does as much work as for a known one, and sends nothing
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_PREVENT_ENUMERATION = True
+# How many codes may be asked for: in a minute and a day by one network address (a whole office may share one) and for one
+# number or mail address; and how many go to one person, whichever way.
+_codes_ip_day = env.int("SIGN_IN_CODES_IP_DAY", 500)
+_codes_person_day = env.int("SIGN_IN_CODES_PERSON_DAY", 15)
+if min(_codes_ip_day, _codes_person_day) < 1:
+    raise ImproperlyConfigured("SIGN_IN_CODES_IP_DAY and SIGN_IN_CODES_PERSON_DAY must be 1 or more")
+ACCOUNT_RATE_LIMITS = {
+    "request_login_code": f"30/m/ip,{_codes_ip_day}/d/ip,3/m/key,{_codes_person_day}/d/key",
+    "code_to_person": f"5/m/key,{_codes_person_day}/d/key",
+}
+# Where our people's numbers are, as ISO codes: no code goes by SMS to other countries. Empty: anywhere.
+SMS_CODE_COUNTRIES: list[str] = [code for code in env.list("SMS_CODE_COUNTRIES", ["NL"]) if code]
+if not all(re.fullmatch(r"[A-Z]{2}", code) for code in SMS_CODE_COUNTRIES):
+    raise ImproperlyConfigured("SMS_CODE_COUNTRIES must be ISO codes of countries: NL,BE")
 HEADLESS_CLIENTS = ("app",)
+HEADLESS_FRONTEND_URLS = {"account_signup": PUBLIC_BASE_URL}  # demanded for a mail that is never sent
 HEADLESS_TOKEN_STRATEGY = "people.signin.OwnTokens"  # noqa: S105 — a class, not a secret
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "admin:index"
+# Single sign-on at the company's OIDC provider; without an issuer there is none. The app is a client of its own there.
+OIDC_ISSUER = env.str("OIDC_ISSUER", "")
+OIDC_NAME = env.str("OIDC_NAME", "") or "Single sign-on"
+OIDC_CLIENT_ID = env.str("OIDC_CLIENT_ID", "")
+OIDC_CLIENT_SECRET = env.str("OIDC_CLIENT_SECRET", "")
+OIDC_APP_CLIENT_ID = env.str("OIDC_APP_CLIENT_ID", "") or OIDC_CLIENT_ID
+# What of its tokens says who that is in HR's file: email (which it must have verified), or a claim with HR's number.
+OIDC_PERSON_CLAIM = env.str("OIDC_PERSON_CLAIM", "") or "email"
+if OIDC_ISSUER and not (OIDC_CLIENT_ID and OIDC_CLIENT_SECRET):
+    raise ImproperlyConfigured("OIDC_ISSUER needs OIDC_CLIENT_ID and OIDC_CLIENT_SECRET")
+if OIDC_ISSUER and urlsplit(OIDC_ISSUER).scheme not in ({"https"} if PRODUCTION else {"https", "http"}):
+    raise ImproperlyConfigured("OIDC_ISSUER must be an https address")
+# Step-up: giving away more credits than this at once, or anything at all so many days after the last proof, asks for a
+# fresh proof, which holds so many minutes. 0: never.
+STEP_UP_CREDITS = env.int("STEP_UP_CREDITS", 100)
+STEP_UP_DAYS = env.int("STEP_UP_DAYS", 30)
+STEP_UP_MINUTES = env.int("STEP_UP_MINUTES", 10)
+if min(STEP_UP_CREDITS, STEP_UP_DAYS) < 0 or STEP_UP_MINUTES < 1:
+    raise ImproperlyConfigured("STEP_UP_CREDITS and STEP_UP_DAYS must be 0 or more, STEP_UP_MINUTES 1 or more")
 # Speed and ratings of single people in the choice of an expert: only with the works council's consent.
 PERSONAL_SCORES = env.bool("PERSONAL_SCORES", False)
 # Whose national holidays are off for everybody who works Monday to Friday; empty for none.

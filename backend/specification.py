@@ -191,7 +191,7 @@ def complete(schema: dict[str, Any]) -> dict[str, Any]:
         for method, operation in operations.items():
             operation["responses"] = {str(status): told for status, told in operation["responses"].items()}
             _media(operation)
-            if method != "get" and path.split("/")[3] != "till":
+            if method != "get" and path.split("/")[3] not in {"till", "sign-in"}:
                 _key(operation)
             _errors(operation, refusals)
             _words(operation)

@@ -17,6 +17,9 @@ REASONS: dict[str, tuple[str, ...]] = {
     "A rota is planned with a calendar in view, in the back office; DIENST tells one's own duties.": (
         *("add_shift", "remove_shift"),
     ),
+    "The app names and proves its own sign-ins; a text comes from one's own number, and UITLOGGEN ends them all.": (
+        *("list_sessions", "end_session", "request_step_up_code", "step_up"),
+    ),
     "Reports are the programme manager's work at a desk, not an employee's or an expert's.": (
         *("get_asked", "get_campaign_report", "get_employee_discounts", "get_lapsed_report"),
     ),

@@ -9,9 +9,8 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin, TabularInline
 
-from backend import clock
 from notifications import stops
-from people import joining, lifecycle
+from people import joining, lifecycle, sessions
 from people.models import Absence, AccessToken, GroundRules, Person, Role, Team, WorkingHours
 
 JOIN_CODES_AT_ONCE = 50
@@ -120,7 +119,8 @@ class AccessTokenAdmin(ModelAdmin):
     @admin.action(description=_("Sign out"))
     def revoke(self, request: HttpRequest, queryset: QuerySet[AccessToken]) -> None:
         if request.user.is_superuser:
-            queryset.filter(revoked_at__isnull=True).update(revoked_at=clock.real())
+            for token in queryset.filter(revoked_at__isnull=True):
+                sessions.sign_out(str(token.pk))
 
 
 @admin.register(GroundRules)

@@ -10,9 +10,9 @@ from ninja import Path, Router
 from backend import clock, idempotency
 from backend.errors import Invalid
 from backend.manners import IdempotencyKey, Schema, problems
-from people import absences, signin
-from people.bearer import caller
-from people.models import AccessToken, check_time_zone
+from people import absences, sessions
+from people.bearer import caller, session
+from people.models import check_time_zone
 from people.schemas import OPT_INS, AbsenceEndIn, AbsenceIn, AbsenceOut, Me, MeIn
 
 router = Router(tags=["me"])
@@ -46,8 +46,7 @@ def update_me(request: HttpRequest, body: MeIn) -> Any:
 @router.delete("/me/session", response={204: None, **problems()}, operation_id="sign_out", summary="Sign out")
 def sign_out(request: HttpRequest) -> HttpResponse:
     """This token never works again, and the phone that registered with it gets no more pushes."""
-    token: AccessToken = request.access_token  # type: ignore[attr-defined]
-    signin.sign_out(str(token.pk))
+    sessions.sign_out(str(session(request).pk))
     return HttpResponse(status=204)
 
 

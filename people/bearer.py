@@ -12,13 +12,21 @@ class Bearer(HttpBearer):
     """Our own access token, as issued at sign-in."""
 
     def authenticate(self, request: HttpRequest, token: str) -> Person | None:
-        found = AccessToken.find(token, clock.real())
+        at = clock.real()
+        found = AccessToken.find(token, at)
         if found is None:
             return None
+        found.note_use(at)
         request.access_token = found  # type: ignore[attr-defined]
         if not request.headers.get("Accept-Language"):
             translation.activate(found.person.language)  # the request does not say: as the person likes it
         return found.person
+
+
+def session(request: HttpRequest) -> AccessToken:
+    """With which sign-in: what `Bearer` found."""
+    token: AccessToken = request.access_token  # type: ignore[attr-defined]
+    return token
 
 
 def caller(request: HttpRequest) -> Person:

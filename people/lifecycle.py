@@ -6,9 +6,10 @@ from uuid import UUID
 from django.db import transaction
 
 from backend import clock
-from notifications import devices, outbox
+from notifications import outbox
 from notifications.models import ItemCode
-from people.models import Absence, AccessToken, Person
+from people import sessions
+from people.models import Absence, Person
 
 Reaction = Callable[[Person], None]
 
@@ -21,8 +22,7 @@ on_changed: list[Reaction] = []
 def left(person: Person) -> None:
     """The person works here no more: access, phones, item codes and open work end in one transaction. Twice is fine."""
     now = clock.now()
-    AccessToken.objects.filter(person=person, revoked_at__isnull=True).update(revoked_at=clock.real())
-    devices.left(person)
+    sessions.end_all(person)
     outbox.end_plans(person)
     Absence.objects.filter(stand_in=person, ends_at__gt=now).update(stand_in=None)
     for reaction in on_left:

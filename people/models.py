@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.functions import RandomUUID
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import F, Q
@@ -263,14 +264,20 @@ class AddressClaim(models.Model):
 
 
 class AccessToken(models.Model):
-    """What an app shows as `Authorization: Bearer …`. Only its SHA-256 is kept: reading this table opens nothing."""
+    """One sign-in of an app, which shows it as `Authorization: Bearer …`. Only the token's SHA-256 is kept: reading this
+    table opens nothing."""
+
+    USE_NOTED_EVERY = timedelta(hours=1)
 
     person = models.ForeignKey(Person, models.CASCADE, related_name="access_tokens")
+    public_id = models.UUIDField(db_default=RandomUUID(), unique=True, editable=False)  # what the API calls the session
     digest = models.BinaryField(unique=True)
     created_at = models.DateTimeField()
     expires_at = models.DateTimeField()
     revoked_at = models.DateTimeField(null=True, blank=True)
     user_agent = models.CharField(max_length=200, blank=True)
+    used_at = models.DateTimeField(null=True, blank=True)  # to the hour: a write at each request would be dear
+    proved_at = models.DateTimeField(null=True, blank=True)  # last time that who holds the app proved to be the person
 
     def __str__(self) -> str:
         return f"{self.person} {self.created_at:%Y-%m-%d}"
@@ -291,8 +298,15 @@ class AccessToken(models.Model):
             created_at=at,
             expires_at=at + timedelta(days=settings.ACCESS_TOKEN_DAYS),
             user_agent=user_agent[:200],
+            used_at=at,
+            proved_at=at,
         )
         return row, token
+
+    def note_use(self, at: datetime) -> None:
+        """It was used at `at`. Writes once an hour at most."""
+        if self.used_at is None or self.used_at <= at - self.USE_NOTED_EVERY:
+            AccessToken.objects.filter(pk=self.pk).update(used_at=at)
 
     @staticmethod
     def digest_of(token: str) -> bytes:
@@ -318,6 +332,27 @@ SELECT {rows.columns(AccessToken)}, {rows.columns(Person)} FROM people_accesstok
 JOIN people_person ON people_person.id = people_accesstoken.person_id
 WHERE digest = %s AND expires_at > %s AND revoked_at IS NULL
 """  # noqa: S608 — our own columns
+
+
+class StepUpCode(models.Model):
+    """A code with which somebody who is signed in proves anew who they are; one for each sign-in, the newest.
+
+    Only a keyed hash is kept: who reads the table cannot try all codes.
+    """
+
+    TRIES_MAX = 3
+
+    token = models.OneToOneField(AccessToken, models.CASCADE, related_name="step_up_code")
+    digest = models.BinaryField()
+    expires_at = models.DateTimeField()
+    tries = models.PositiveSmallIntegerField(default=0)
+    used_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints: ClassVar = [models.CheckConstraint(condition=Q(tries__lte=3), name="stepupcode_tries")]
+
+    def __str__(self) -> str:
+        return str(self.token)
 
 
 class GroundRules(models.Model):

@@ -13,7 +13,7 @@ from backend.errors import Invalid
 from notifications import devices, planning, reply_targets, segments
 from notifications.models import Device, Notification
 from notifications.verbs import Command, Verb, register
-from people import absences, by_name, by_text, joining, signin
+from people import absences, by_name, by_text, joining, sessions
 from people.models import Language, Person, check_time_zone
 
 ON, OFF = frozenset({"AAN", "ON", "JA"}), frozenset({"UIT", "OFF", "NEE"})
@@ -176,7 +176,7 @@ def phones(command: Command) -> str:
 
 def sign_out(command: Command) -> str:
     """UITLOGGEN: wherever I am signed in, no more."""
-    count = signin.sign_out_everywhere(command.person)
+    count = sessions.end_all(command.person)
     return _("You are signed out on all phones and computers: %(count)s.") % {"count": count}
 
 
@@ -284,7 +284,7 @@ def fill_registry() -> None:
             sign_out,
             gettext_lazy("signs you out on all phones and computers."),
             gettext_lazy("SIGNOUT"),
-            ("sign_out",),
+            ("sign_out", "sign_out_everywhere"),
             words_max=0,
         )
     )

@@ -23,7 +23,8 @@ from backend.manners import (
     page,
     problems,
 )
-from people.bearer import caller
+from people import step_up
+from people.bearer import caller, session
 from people.by_name import page_by_name
 from people.models import Person
 from rewards import badges, gifts, kudos, ledger, sharing, statement
@@ -103,17 +104,25 @@ def list_offers(request: HttpRequest) -> Any:
 
 
 @router.post(
-    "/gifts", response={201: SharedGiftOut, **problems(404, 409)}, operation_id="hand_out_gift", summary="Give something"
+    "/gifts",
+    response={201: SharedGiftOut, **problems(403, 404, 409)},
+    operation_id="hand_out_gift",
+    summary="Give something",
 )
 def hand_out_gift(request: HttpRequest, body: GiveIn, idempotency_key: IdempotencyKey) -> HttpResponse:
     """My credits are held until my friend claims it. Refusals: `not_enough_credits`, `limit_reached`, `budget_spent`,
-    `offer_closed`."""
+    `offer_closed`, `step_up_required` (see `step_up`)."""
     me = caller(request)
     made: dict[str, Gift] = {}
 
     def work() -> tuple[int, Schema]:
         gift = gifts.hand_out(
-            me, body.offer_id, request_key=f"api:{idempotency_key}", note=body.note, language=body.language or ""
+            me,
+            body.offer_id,
+            request_key=f"api:{idempotency_key}",
+            note=body.note,
+            language=body.language or "",
+            credits_max=step_up.credits_max(session(request)),
         )
         made[str(gift.pk)] = gift
         return 201, SharedGiftOut.of(gift)
@@ -185,17 +194,27 @@ def renew_link(request: HttpRequest, gift_id: UUID, idempotency_key: Idempotency
 
 
 @router.post(
-    "/kudos", response={201: KudosOut, **problems(404, 409)}, operation_id="thank_colleague", summary="Thank a colleague"
+    "/kudos",
+    response={201: KudosOut, **problems(403, 404, 409)},
+    operation_id="thank_colleague",
+    summary="Thank a colleague",
 )
 def thank(request: HttpRequest, body: ThankIn, idempotency_key: IdempotencyKey) -> HttpResponse:
-    """Refusals: `not_enough_credits`, `limit_reached`."""
+    """Refusals: `not_enough_credits`, `limit_reached`, `step_up_required` (see `step_up`)."""
     me = caller(request)
 
     def work() -> tuple[int, Schema]:
         colleague = Person.objects.present().filter(pk=body.colleague_id).first()
         if colleague is None:
             raise NotFound(_("This colleague does not exist."))
-        made = kudos.thank(me, colleague, body.note, credits_=body.credits, request_key=f"api:{idempotency_key}")
+        made = kudos.thank(
+            me,
+            colleague,
+            body.note,
+            credits_=body.credits,
+            request_key=f"api:{idempotency_key}",
+            credits_max=step_up.credits_max(session(request)),
+        )
         return 201, KudosOut.of(made)
 
     return ledger.retried(lambda: idempotency.once(request, idempotency_key, work))

@@ -12,6 +12,7 @@ from backend import clock, rows
 from backend.errors import Invalid, NotFound, Refusal
 from backend.ids import uuid7
 from notifications.notify import notify
+from people import step_up
 from people.models import Person
 from rewards import codes, days, issuing, ledger, limits, recipients, words
 from rewards.models import SPENT, Account, Campaign, Gift, Offer, Transfer
@@ -52,13 +53,24 @@ def open_offers(person: Person, at: datetime) -> list[Offer]:
     return [offer for offer in rows if offer.is_open(at) and offer.is_for(person, at)]
 
 
-def hand_out(giver: Person, offer_id: UUID, *, request_key: str, note: str = "", language: str = "") -> Gift:
+def hand_out(
+    giver: Person,
+    offer_id: UUID,
+    *,
+    request_key: str,
+    note: str = "",
+    language: str = "",
+    credits_max: int | None = None,
+) -> Gift:
     """A gift for a friend: the giver's credits are held, its value is set aside. The same key gives the first gift.
 
-    Raises NotFound, OfferClosed, NotEnoughCredits, LimitReached, BudgetSpent, Invalid.
+    `credits_max`: what may leave without a new proof of who gives it. Raises NotFound, OfferClosed, NotEnoughCredits,
+    LimitReached, BudgetSpent, Invalid, StepUpRequired.
     """
     offer, at = rows.first(Offer, OFFER, [offer_id], campaign=Campaign), clock.now()
     refusal = _refusal(giver, offer, note, at)
+    if offer is not None and refusal is None:
+        refusal = step_up.refusal(offer.price_credits, credits_max)
     if offer is not None and refusal is None:
         gift = _gift(giver, offer, at, request_key=request_key, note=note, language=language or giver.language)
         counted = _one_by_one(offer, giver)

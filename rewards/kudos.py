@@ -6,21 +6,33 @@ from django.utils.translation import gettext as _
 from backend import clock
 from backend.errors import Invalid
 from notifications.notify import notify
+from people import step_up
 from people.models import Person
 from rewards import days, earning, ledger, limits, words
 from rewards.models import Account, Kudos, Transfer
 
 
 @transaction.atomic
-def thank(giver: Person, receiver: Person, note: str, *, credits_: int = 0, request_key: str) -> Kudos:
+def thank(
+    giver: Person,
+    receiver: Person,
+    note: str,
+    *,
+    credits_: int = 0,
+    request_key: str,
+    credits_max: int | None = None,
+) -> Kudos:
     """Once for the giver's key. Credits leave the allowance (a quarter of it a month at most) and are earned ones then.
 
-    Raises Invalid (oneself, a leaver, no note), NotEnoughCredits, LimitReached.
+    `credits_max`: what may leave without a new proof of who gives it.
+    Raises Invalid (oneself, a leaver, no note), NotEnoughCredits, LimitReached, StepUpRequired.
     """
     known = Kudos.objects.filter(giver=giver, request_key=request_key).first()
     if known is not None:
         return known
     _check(giver, receiver, note)
+    if refusal := step_up.refusal(credits_, credits_max):
+        raise refusal
     made, fresh = Kudos.objects.get_or_create(
         giver=giver,
         request_key=request_key,

@@ -5,12 +5,9 @@ wrong codes pile up at a shop (its key was stolen) or everywhere, every address 
 stopped wherever they turn, and a till with a clean record goes on, also in the very shop whose key they use.
 """
 
-import ipaddress
 from datetime import timedelta
 from uuid import UUID
 
-from django.conf import settings
-from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
 from backend import clock
@@ -23,25 +20,11 @@ PER_ADDRESS_MAX = 15
 PER_SHOP_MAX = 40
 EVERYWHERE_MAX = 400
 HANDFUL = 5
-IPV6_HOME = 64  # bits that one household or shop gets; within them addresses are free
 
 
 class TooManyTries(Refusal):
     code = "too_many_tries"
     status = 429
-
-
-def address_of(request: HttpRequest) -> str:
-    """The caller's address: the last one that our own proxy noted, when there is one. Of IPv6 the network."""
-    forwarded = request.headers.get("X-Forwarded-For", "") if settings.SECURE_PROXY_SSL_HEADER else ""
-    text = (forwarded.rsplit(",", 1)[-1].strip() or request.META.get("REMOTE_ADDR", ""))[:45]
-    try:
-        address = ipaddress.ip_address(text)
-    except ValueError:
-        return text
-    if address.version == 4:
-        return str(address)
-    return str(address.ipv4_mapped or ipaddress.ip_network((int(address), IPV6_HOME), strict=False).network_address)
 
 
 def _scopes(shop_id: UUID, address: str) -> tuple[str, str, str]:

@@ -11,7 +11,7 @@ from ninja import Header, Router
 from ninja.security import HttpBearer
 from pydantic import AfterValidator, Field, StringConstraints
 
-from backend import clock, idempotency
+from backend import clock, idempotency, rate
 from backend.errors import NotAllowed
 from backend.manners import Moment, Schema, Whole, printable, problems
 from rewards import ledger, redemption, throttle
@@ -148,7 +148,7 @@ def _key_of(request: HttpRequest, scope: str) -> ShopKey:
 
 def _find(request: HttpRequest, key: ShopKey, code: str) -> Gift:
     """The voucher; a code that nobody knows counts against the shop and its address. Raises TooManyTries."""
-    address = throttle.address_of(request)
+    address = rate.address_of(request)
     throttle.check(key.shop_id, address)
     try:
         return redemption.find(key.shop, code)
@@ -221,7 +221,7 @@ def sell(request: HttpRequest, body: SaleIn, idempotency_key: TillKey) -> HttpRe
 def sell_late(request: HttpRequest, body: LateSalesIn) -> Any:
     """Each is booked as of its time, once for its receipt; what cannot be booked is a conflict, for people to settle."""
     key = _key_of(request, "redeem")
-    throttle.check(key.shop_id, throttle.address_of(request))
+    throttle.check(key.shop_id, rate.address_of(request))
     return LateResults(results=[_late(request, key, sale) for sale in body.sales])
 
 
@@ -232,7 +232,7 @@ def _late(request: HttpRequest, key: ShopKey, item: LateSaleIn) -> LateResult:
         return LateResult(receipt=item.receipt, result="conflict", reason=refusal.code)
     if isinstance(done, LateConflict):
         if done.reason == redemption.UnknownCode.code:
-            throttle.count(key.shop_id, throttle.address_of(request))
+            throttle.count(key.shop_id, rate.address_of(request))
         return LateResult(receipt=item.receipt, result="conflict", reason=done.reason)
     return LateResult(receipt=item.receipt, result="captured", reason="", redemption_id=done.pk)
 

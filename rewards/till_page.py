@@ -16,7 +16,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_http_methods
 
-from backend import clock
+from backend import clock, rate
 from backend.errors import Invalid, NotAllowed, Refusal
 from backend.ids import clear_code
 from backend.pages import content_policy
@@ -139,7 +139,7 @@ def _code(request: HttpRequest, action: str) -> str:
 
 
 def _find(request: HttpRequest, key: ShopKey, code: str) -> Gift:
-    address = throttle.address_of(request)
+    address = rate.address_of(request)
     throttle.check(key.shop_id, address)
     try:
         return redemption.find(key.shop, code)

@@ -8,7 +8,7 @@ from django.test import Client
 from backend import clock
 from notifications import delivery, devices
 from notifications.models import Device
-from people import lifecycle, signin
+from people import lifecycle, sessions
 from people.models import AccessToken
 from sandbox.models import Letter
 from tests.conftest import Cast, api, in_parallel, later, texts, work
@@ -142,6 +142,6 @@ def test_a_phone_unseen_for_a_month_is_doubted_and_after_nine_forgotten(cast: Ca
 
 
 def test_signing_out_twice_is_fine(quiet_cast: Cast) -> None:
-    signin.sign_out("12345678")
-    signin.sign_out("12345678")
+    sessions.sign_out("12345678")
+    sessions.sign_out("12345678")
     assert Device.objects.count() == 0

@@ -17,7 +17,7 @@ ROOT = Path(settings.BASE_DIR)
 MODULES = [
     *sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "questions" / "words").glob("*.py")),
     *("questions/verbs.py", "questions/desk_commands.py", "rewards/verbs.py", "rewards/words.py", "rewards/by_text.py"),
-    *("notifications/inbound/sms.py", "notifications/inbound/confirming.py", "people/signin.py"),
+    *("notifications/inbound/sms.py", "notifications/inbound/confirming.py", "people/codes.py"),
 ]
 SEGMENTS = 2
 # The longest that each can be. `text`, `lines` and `answer` are people's words, which `fit` and paging cut to what is left.

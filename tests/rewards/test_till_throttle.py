@@ -3,6 +3,7 @@
 import pytest
 from django.test import Client, RequestFactory
 
+from backend import rate
 from rewards import codes, throttle
 from rewards.models import ShopKey
 from tests.conftest import Cast
@@ -52,7 +53,7 @@ def test_guesses_from_everywhere_leave_each_address_a_handful_and_honest_tills_a
 
 def test_one_house_is_one_address_also_on_ipv6(quiet_mall: Mall) -> None:
     def seen(address: str) -> str:
-        return throttle.address_of(RequestFactory().get("/", REMOTE_ADDR=address))
+        return rate.address_of(RequestFactory().get("/", REMOTE_ADDR=address))
 
     assert seen("2001:db8:1:2::1") == seen("2001:db8:1:2:ffff:ffff:ffff:ffff") != seen("2001:db8:1:3::1")
     assert seen("::ffff:203.0.113.9") == seen("203.0.113.9") == "203.0.113.9"
