@@ -10,7 +10,7 @@ from pydantic import Field
 
 from backend import clock
 from backend.manners import Schema
-from people import ground_rules
+from people import ground_rules, single_sign_on
 
 router = Router(tags=["app"])
 LINKS = "/app/"  # https://<our host>/app/KIND/ID opens the app where ceo-app://KIND/ID does
@@ -49,7 +49,7 @@ def get_config(request: HttpRequest) -> Any:
         ground_rules_version=rules.version if rules else 0,
         events_url=settings.EVENTS_URL,
         link_prefix=f"{settings.PUBLIC_BASE_URL}{LINKS}",
-        single_sign_on=settings.OIDC_NAME if settings.OIDC_ISSUER else "",
+        single_sign_on=single_sign_on.button(),
         languages=[code for code, _name in settings.LANGUAGES],
         flags=Flags(push=settings.PUSH, personal_scores=settings.PERSONAL_SCORES),
     )

@@ -72,6 +72,11 @@ class Attempt:
     nonce: str
 
 
+def button() -> str:
+    """What its button says; empty: there is none."""
+    return settings.OIDC_NAME if settings.OIDC_ISSUER else ""
+
+
 def begin() -> Attempt:
     """Nothing is stored. Raises NotFound while there is no single sign-on."""
     if not settings.OIDC_ISSUER:
@@ -175,11 +180,20 @@ def claims_of(id_token: str, *, secret: str, audience: str) -> dict[str, Any]:
     return claims
 
 
+def _key_of(id_token: str) -> jwt.PyJWK:
+    """The provider's key that this token names; a provider with one key need not name it."""
+    keys = _keys(_provider()["jwks_uri"])
+    named = jwt.get_unverified_header(id_token).get("kid")
+    if named is not None:
+        return keys.get_signing_key(named)
+    [only] = keys.get_signing_keys()
+    return only
+
+
 def _proved(id_token: str, audience: str) -> dict[str, Any]:
-    key = _keys(_provider()["jwks_uri"]).get_signing_key_from_jwt(id_token)
     claims: dict[str, Any] = jwt.decode(
         id_token,
-        key,
+        _key_of(id_token),
         algorithms=ALGORITHMS,
         audience=audience,
         issuer=settings.OIDC_ISSUER,

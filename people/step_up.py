@@ -88,7 +88,7 @@ def send_code(request: HttpRequest, token: AccessToken, channel: str | None) -> 
         values = {"digest": _digest(token, code), "expires_at": clock.real() + codes.LIFETIME, "tries": 0}
         StepUpCode.objects.update_or_create(token=token, defaults=values)
         if not codes.send(request, person, chosen, code):
-            raise TooManyCodes(_("Too many codes. Try again tomorrow."), retry_after=3600)
+            raise TooManyCodes(_("Too many codes. Try again later."), retry_after=3600)
     return chosen
 
 
