@@ -208,15 +208,14 @@ def _proved(id_token: str, audience: str) -> dict[str, Any]:
 def person_of(claims: dict[str, Any]) -> Person:
     """Who that is here, by verified mail address or by HR's number. Raises SignInRefused: nobody, or somebody who left."""
     value = claims.get(settings.OIDC_PERSON_CLAIM)
-    people = Person.objects.present()
     if not isinstance(value, str | int) or isinstance(value, bool) or not str(value):
         raise SignInRefused("no claim")
     if settings.OIDC_PERSON_CLAIM != "email":
-        person = people.filter(employee_number=str(value)).first()
+        person = Person.objects.filter(employee_number=str(value)).first()
     elif claims.get("email_verified") not in (True, "true"):
         raise SignInRefused("mail address not verified")
     else:
-        person = people.filter(email__iexact=str(value)).first()
+        person = Person.objects.filter(email__iexact=str(value)).first()
     if person is None or not person.is_active:
         raise SignInRefused("nobody here")
     return person

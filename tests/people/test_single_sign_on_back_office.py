@@ -9,7 +9,7 @@ from django.test import Client
 
 from people import lifecycle, single_sign_on
 from people.models import Person
-from tests.conftest import Cast
+from tests.conftest import Cast, text, work
 from tests.people.provider import APP, OFFICE, Provider
 from tests.people.provider import provider as provider
 from tests.people.provider import real_provider as real_provider
@@ -85,6 +85,13 @@ def test_an_answer_for_another_browser_is_refused(quiet_cast: Cast, provider: Pr
     assert is_refused(victim, come_in(victim, location))
 
 
+def test_an_answer_with_another_state_is_refused_and_ends_the_attempt(quiet_cast: Cast, provider: Provider) -> None:
+    browser = Client()
+    location = back(provider, leave(browser), quiet_cast.dana)
+    assert is_refused(browser, come_in(browser, location.replace("state=", "state=x")))
+    assert is_refused(browser, come_in(browser, location))
+
+
 def test_an_answer_is_taken_once(quiet_cast: Cast, provider: Provider) -> None:
     browser = Client()
     location = back(provider, leave(browser), quiet_cast.dana)
@@ -125,13 +132,9 @@ def test_a_leavers_browser_is_out_at_once_and_stays_out_when_hired_again(quiet_c
 
 
 def test_signing_out_everywhere_ends_the_browser_too(cast: Cast, provider: Provider) -> None:
-    from tests.conftest import text
-
     browser = Client()
     come_in(browser, back(provider, leave(browser), cast.dana))
     text(cast.dana, "UITLOGGEN")
-    from tests.conftest import work
-
     work()
     assert browser.get("/admin/").status_code == 302
 
