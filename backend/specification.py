@@ -164,6 +164,13 @@ EXAMPLES: dict[str, Any] = {
 }
 
 
+SIGN_ON = {
+    "issuer": "https://login.vonkmobiel.example",
+    "client_id": "ceo-app-mobile",
+    "scopes": "openid email profile",
+    "nonce": "8G0sQm1Vw3tYk7B2n5xJr9LdPzHc4aEfUoIi6KvTqWs",
+    "attempt": "b3V0c2lkZXItc2VjcmV0LWtlcHQ:1vQx2Y:7yTz0mKq9wLr4BnXc1FdHsGjPa5EuOi2RoVbUhDgWk",
+}
 OF_KIND: dict[str, dict[str, Any]] = {
     "TopicBrief": {"name": "Rekening"},
     "TopicOut": {"name": "Rekening", "description": "Over facturen en betalen."},
@@ -172,6 +179,13 @@ OF_KIND: dict[str, dict[str, Any]] = {
     "BadgeOut": {"name": "Eerste vraag"},
     "OfferOut": {"slug": "koffie", "kind": "gift"},
     "DeviceIn": {"fid": None},
+    "SingleSignOn": {"name": "Inloggen met Vonk", **SIGN_ON},
+    "IdTokenIn": {"id_token": "eyJhbGciOiJSUzI1NiJ9.eyJub25jZSI6IuKApiJ9.c2lnbmF0dXJl", "attempt": SIGN_ON["attempt"]},
+    "SignedIn": {"access_token": "Qm8yVWpKc1h5TzdnS0tQdFJ3N2dXbFpQb0E"},
+    "SessionOut": {"app": "CEO-app/1.4.2 (iOS 26.1; iPhone)"},
+    "StepUpCodeIn": {"channel": "sms"},
+    "StepUpCodeOut": {"channel": "sms"},
+    "StepUpIn": {"code": "123456", "id_token": None, "attempt": None},
 }
 TEXTS = {
     "text/event-stream": (

@@ -46,7 +46,7 @@ def ask(address: str = "", ip: str = "203.0.113.7", **more: Any) -> Any:
 
 def is_too_much(response: Any) -> bool:
     said = response.json()
-    return response.status_code == 400 and said["errors"][0]["code"] == "too_many_login_attempts"
+    return bool(response.status_code == 400 and said["errors"][0]["code"] == "too_many_login_attempts")
 
 
 @pytest.mark.parametrize("address", ["+31612000001", "bob@vonkmobiel.example", "nobody@vonkmobiel.example", "+31699999999"])

@@ -169,7 +169,7 @@ def test_what_the_provider_did_not_sign_is_refused(quiet_cast: Cast, provider: P
     claims = {"iss": provider.issuer, "aud": "ceo-app-mobile", "sub": "bob", "iat": at, "exp": at + 600}
     claims |= {"nonce": attempt["nonce"], "email": quiet_cast.bob.email, "email_verified": True}
     if kind == "unsigned":
-        token = jwt.encode(claims, None, algorithm="none")
+        token = jwt.encode(claims, "", algorithm="none")
     elif kind == "secret":
         token = jwt.encode(claims, "geheim-van-de-aanbieder-van-32-tekens", algorithm="HS256")
     elif kind == "own key":

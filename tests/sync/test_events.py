@@ -138,11 +138,16 @@ def test_after_a_lost_connection_it_goes_on_where_it_stopped(cast: Cast, events:
     assert states(same) == ["answered"]
 
 
-def test_a_sign_out_or_a_leaver_ends_the_stream(cast: Cast, events: str) -> None:
+def test_a_sign_out_here_or_elsewhere_or_a_leaver_ends_the_stream(cast: Cast, events: str) -> None:
     client_token, other = AccessToken.issue(cast.alice), Stream(events, AccessToken.issue(cast.alice))
     signed_out, leaver = Stream(events, client_token), Stream(events, AccessToken.issue(cast.bob))
-    for stream in (other, signed_out, leaver):
+    row, lost_token = AccessToken.issue_row(cast.alice)
+    row.refresh_from_db()
+    lost = Stream(events, lost_token)
+    for stream in (other, signed_out, leaver, lost):
         assert stream.next().name == "ready"
+    assert api(cast.alice).delete(f"/api/v1/me/sessions/{row.public_id}").status_code == 204
+    assert lost.next().name == "signed_out"
     bearer = {"Authorization": f"Bearer {client_token}"}
     assert Client(headers=bearer).delete("/api/v1/me/session").status_code == 204
     assert signed_out.next().name == "signed_out"
