@@ -399,6 +399,8 @@ if not all(re.fullmatch(r"[A-Z]{2}", code) for code in SMS_CODE_COUNTRIES):
 HEADLESS_CLIENTS = ("app",)
 HEADLESS_FRONTEND_URLS = {"account_signup": PUBLIC_BASE_URL}  # demanded for a mail that is never sent
 HEADLESS_TOKEN_STRATEGY = "people.signin.OwnTokens"  # noqa: S105 — a class, not a secret
+SESSION_ENGINE = "people.browser_sessions"
+SESSION_SECRET = derived_secret("sessions")
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "admin:index"
 # Single sign-on at the company's OIDC provider; without an issuer there is none. The app is a client of its own there.
