@@ -41,8 +41,8 @@ class SessionStore(db.SessionStore):
     def exists(self, session_key: str) -> bool:
         return super().exists(stored(session_key))
 
-    def create_model_instance(self, data: Any) -> Session:
-        row: Session = super().create_model_instance(data)
+    def create_model_instance(self, data: Any) -> Any:
+        row: Any = super().create_model_instance(data)
         row.session_key = stored(row.session_key)
         return row
 
@@ -54,9 +54,9 @@ class SessionStore(db.SessionStore):
     def encode(self, session_dict: dict[str, Any]) -> str:
         return BOX.encrypt(json.dumps(session_dict).encode()).decode()
 
-    def decode(self, session_data: str) -> dict[str, Any]:
+    def decode(self, session_data: bytes | str) -> dict[str, Any]:
         try:
-            held: dict[str, Any] = json.loads(BOX.decrypt(session_data.encode()))
+            held: dict[str, Any] = json.loads(BOX.decrypt(session_data))
         except (InvalidToken, ValueError):  # of before there was encryption, or of another SECRET_KEY
             return {}
         return held
