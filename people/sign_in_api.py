@@ -146,7 +146,7 @@ def list_sessions(request: HttpRequest) -> Any:
     summary="Sign out there",
 )
 def end_session(request: HttpRequest, session_id: UUID) -> HttpResponse:
-    """Its token never works again, its phone gets no more pushes, its streams end within seconds. Mine own, too."""
+    """Its token never works again, its phone gets no more pushes, its streams end within seconds. My own, too."""
     sessions.end(caller(request), session_id)
     return HttpResponse(status=204)
 

@@ -101,7 +101,7 @@ def _provider() -> dict[str, Any]:
 @lru_cache(maxsize=2)
 def _discover(issuer: str, _hour: int) -> dict[str, Any]:
     try:
-        response = requests.get(f"{issuer}/.well-known/openid-configuration", timeout=TIMEOUT_SECONDS)
+        response = requests.get(f"{issuer.rstrip('/')}/.well-known/openid-configuration", timeout=TIMEOUT_SECONDS)
         response.raise_for_status()
         said: dict[str, Any] = response.json()
         addresses = [said["authorization_endpoint"], said["token_endpoint"], said["jwks_uri"]]
@@ -214,8 +214,10 @@ def person_of(claims: dict[str, Any]) -> Person:
         person = Person.objects.filter(employee_number=str(value)).first()
     elif claims.get("email_verified") not in (True, "true"):
         raise SignInRefused("mail address not verified")
+    elif not str(value).isascii():  # ſ, K and the like are other people's letters, and would lose that in lower case
+        raise SignInRefused("mail address not ASCII")
     else:
-        person = Person.objects.filter(email__iexact=str(value)).first()
+        person = Person.objects.filter(email=str(value).lower()).first()
     if person is None or not person.is_active:
         raise SignInRefused("nobody here")
     return person

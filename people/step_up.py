@@ -79,17 +79,17 @@ def send_code(request: HttpRequest, token: AccessToken, channel: str | None) -> 
     Raises Invalid when there is no such number or address, TooManyCodes.
     """
     person = token.person
-    ways = {Channel.SMS: codes.by_sms_to(person.mobile), Channel.EMAIL: bool(person.email)}
-    chosen = channel or next((way for way, is_open in ways.items() if is_open), "")
-    if not ways.get(Channel(chosen) if chosen else Channel.SMS):
+    reachable = {Channel.SMS: codes.by_sms_to(person.mobile), Channel.EMAIL: bool(person.email)}
+    ways = [str(way) for way, is_open in reachable.items() if is_open and channel in {None, way}]
+    if not ways:
         raise Invalid(_("There is no number or address for a code."))
     code = codes.fresh()
     with transaction.atomic():
         values = {"digest": _digest(token, code), "expires_at": clock.real() + codes.LIFETIME, "tries": 0}
         StepUpCode.objects.update_or_create(token=token, defaults=values)
-        if not codes.send(request, person, chosen, code):
+        if not codes.send(request, person, ways[0], code):
             raise TooManyCodes(_("Too many codes. Try again later."), retry_after=3600)
-    return chosen
+    return ways[0]
 
 
 def _digest(token: AccessToken, code: str) -> bytes:

@@ -103,6 +103,34 @@ def test_half_an_account_for_push_stops_the_start_by_its_name(name: str, value: 
     assert name in done.stderr.strip().splitlines()[-1]
 
 
+@pytest.mark.parametrize(
+    ("named", "given"),
+    [
+        ("OIDC_CLIENT_ID", {"OIDC_ISSUER": "https://login.vonkmobiel.example"}),
+        ("OIDC_CLIENT_SECRET", {"OIDC_ISSUER": "https://login.vonkmobiel.example", "OIDC_CLIENT_ID": "ceo"}),
+        (
+            "OIDC_ISSUER",
+            {"OIDC_ISSUER": "http://login.vonkmobiel.example", "OIDC_CLIENT_ID": "ceo", "OIDC_CLIENT_SECRET": "geheim"},
+        ),
+        ("SMS_CODE_COUNTRIES", {"SMS_CODE_COUNTRIES": "Nederland"}),
+        ("SIGN_IN_CODES_PERSON_DAY", {"SIGN_IN_CODES_PERSON_DAY": "0"}),
+        ("STEP_UP_MINUTES", {"STEP_UP_MINUTES": "0"}),
+    ],
+    ids=str,
+)
+def test_half_of_a_sign_in_stops_the_start(named: str, given: dict[str, str], tmp_path: Path) -> None:
+    done = manage(tmp_path, {**example(), **FILLED, **SERVERS, **given}, "check")
+    assert done.returncode != 0
+    assert named in done.stderr.strip().splitlines()[-1]
+
+
+def test_single_sign_on_that_is_configured_starts(tmp_path: Path) -> None:
+    whole = {"OIDC_ISSUER": "https://login.vonkmobiel.example/", "OIDC_CLIENT_ID": "ceo", "OIDC_CLIENT_SECRET": "geheim"}
+    code = "from people import single_sign_on; print(single_sign_on.button())"
+    done = manage(tmp_path, {**example(), **FILLED, **SERVERS, **whole}, "shell", "--no-imports", "-c", code)
+    assert done.stdout.strip() == "Single sign-on", done.stderr
+
+
 def test_without_an_account_nothing_is_pushed(tmp_path: Path) -> None:
     code = "from django.conf import settings; print(settings.PUSH, repr(settings.FCM_BASE_URL))"
     done = manage(tmp_path, {**example(), **FILLED, **SERVERS}, "shell", "--no-imports", "-c", code)

@@ -8,6 +8,7 @@ from django.test import Client
 
 from backend import clock
 from notifications.models import Delivery
+from people.models import AccessToken, Person
 from tests.conftest import Cast, letters, work
 
 BASE = "/_allauth/app/v1/auth/code"
@@ -69,6 +70,15 @@ def test_a_leaver_cannot_sign_in(cast: Cast) -> None:
     assert ask_code(phone=str(cast.alice.mobile)).status_code == 401
     work()
     assert letters(cast.alice.mobile) == []
+
+
+def test_a_code_that_was_asked_for_before_leaving_signs_in_nobody(cast: Cast) -> None:
+    session = ask_code(phone=str(cast.alice.mobile)).json()["meta"]["session_token"]
+    work()
+    code = letters(cast.alice.mobile)[-1].body[-6:]
+    Person.objects.filter(pk=cast.alice.pk).update(left_on=clock.now().date())
+    assert confirm(session, code).status_code in {400, 401, 403, 409}
+    assert not AccessToken.objects.exists()
 
 
 def test_a_code_dies_after_three_wrong_tries(cast: Cast) -> None:

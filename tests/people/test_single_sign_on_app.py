@@ -13,7 +13,7 @@ from django.test import Client
 from backend import clock
 from people import lifecycle
 from people.models import AccessToken, Person
-from tests.conftest import Cast, api, post
+from tests.conftest import Cast, api, in_parallel, post
 from tests.people.provider import OFFICE, Provider, running, use
 from tests.people.provider import provider as provider
 from tests.people.provider import real_provider as real_provider
@@ -80,6 +80,7 @@ def test_hrs_number_in_a_claim_signs_in_too(quiet_cast: Cast, provider: Provider
         {"email": "nobody@vonkmobiel.example"},
         {"email": ["bob@vonkmobiel.example"]},
         {"email": ""},
+        {"email": "bob@von\u212amobiel.example"},
     ],
     ids=str,
 )
@@ -141,6 +142,14 @@ def test_a_token_works_once(quiet_cast: Cast, provider: Provider) -> None:
     assert sign_in(attempt, token).status_code == 200
     AccessToken.objects.all().delete()
     assert refused(sign_in(attempt, token))
+
+
+def test_a_token_that_comes_twice_at_once_works_once(cast: Cast, provider: Provider) -> None:
+    attempt = begin()
+    token = provider.id_token(bob_there(provider, cast.bob), nonce=attempt["nonce"])
+    heard = in_parallel(6, lambda _number: sign_in(attempt, token).status_code)
+    assert sorted(heard) == [200] + [403] * 5
+    assert AccessToken.objects.count() == 1
 
 
 def test_a_token_of_another_attempt_is_refused(quiet_cast: Cast, provider: Provider) -> None:
