@@ -85,8 +85,8 @@ def send_code(request: HttpRequest, token: AccessToken, channel: str | None) -> 
         raise Invalid(_("There is no number or address for a code."))
     code = codes.fresh()
     with transaction.atomic():
-        values = {"digest": _digest(token, code), "expires_at": clock.real() + codes.LIFETIME, "tries": 0}
-        StepUpCode.objects.update_or_create(token=token, defaults=values)
+        fresh = {"digest": _digest(token, code), "expires_at": clock.real() + codes.LIFETIME, "tries": 0, "used_at": None}
+        StepUpCode.objects.update_or_create(token=token, defaults=fresh)
         if not codes.send(request, person, ways[0], code):
             raise TooManyCodes(_("Too many codes. Try again later."), retry_after=3600)
     return ways[0]

@@ -142,6 +142,17 @@ def test_the_same_code_again_answers_the_same_and_proves_nothing_new(cast: Cast)
     assert (first.status_code, again.status_code, again.json()) == (200, 200, first.json())
 
 
+def test_a_second_proof_later_counts_like_the_first(cast: Cast, dear: Offer) -> None:
+    mine = api(cast.alice)
+    for number in range(2):
+        proved(cast.alice, hours=1)
+        assert give(mine, dear, f"key-0000{number}").json()["code"] == "step_up_required"
+        post(mine, "/me/step-up/code", {})
+        assert post(mine, "/me/step-up", {"code": code(cast.alice)}).status_code == 200
+        assert give(mine, dear, f"key-0000{number}").status_code == 201
+    assert Gift.objects.count() == 2
+
+
 def test_a_newer_code_ends_the_older_and_an_old_one_is_wrong(cast: Cast) -> None:
     from people.models import StepUpCode
 
