@@ -172,6 +172,8 @@ OF_KIND: dict[str, dict[str, Any]] = {
     "BadgeOut": {"name": "Eerste vraag"},
     "OfferOut": {"slug": "koffie", "kind": "gift"},
     "DeviceIn": {"fid": None},
+    **dict.fromkeys(("CardTexts", "CardDraftOut"), {"say_nl": "Zet data uit.", "say_en": "Switch data off."}),
+    "TopicCardOut": {"say": "Buiten de EU betaal je per MB. Zet data uit tot je een bundel hebt."},
 }
 TEXTS = {
     "text/event-stream": (

@@ -4,8 +4,10 @@ from typing import Any, Self
 
 from django.test import Client
 
-ONE = ("me", "wallet")
-MANY = {"topics": "topic", "questions": "question", "assignments": "assignment", "gifts": "gift", "inbox": "inbox"}
+from backend.sync import KINDS
+
+ONE = [kind.field for kind in KINDS if kind.is_one]
+MANY = {kind.field: kind.name for kind in KINDS if not kind.is_one}
 
 
 class Mirror:
