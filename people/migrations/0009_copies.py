@@ -11,7 +11,7 @@ class Migration(migrations.Migration):
         trigger(
             "people_absence_copies",
             "people_absence",
-            "INSERT OR DELETE OR UPDATE OF starts_at, ends_at, stand_in_id, over_at",
+            "INSERT OR DELETE OR UPDATE OF person_id, starts_at, ends_at, stand_in_id, over_at",
             "SELECT line.person_id, 'absences', line.person_id",
         ),
         trigger(

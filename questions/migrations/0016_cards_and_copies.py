@@ -38,12 +38,17 @@ DRAFTS_OF_TOPIC = """
     FROM questions_answer draft JOIN questions_question question ON question.id = draft.question_id
     WHERE draft.state = 'draft' AND question.topic_id = {topic} AND {person} IS NOT NULL
 """
+EXPERTS = "SELECT expert_id, 'assignment', id FROM questions_assignment WHERE question_id = {question}"
+BOTH_SIDES = f"""
+    SELECT asker_id, 'question', id FROM questions_question WHERE id = line.question_id
+    UNION ALL {EXPERTS.format(question="line.question_id")}
+"""
 TOPIC_OF = "(SELECT topic_id FROM questions_question WHERE id = line.question_id)"
 TRIGGERS = [
     trigger(
         "questions_card_copies",
         "questions_topiccard",
-        f"{ANY} is_current",
+        f"{ANY} is_current, approved_at",
         f"SELECT {EVERYBODY}, 'card', line.id WHERE line.is_current",
     ),
     # What carries the topic's name.
@@ -82,7 +87,7 @@ TRIGGERS = [
     trigger(
         "questions_draft_copies",
         "questions_answer",
-        f"{ANY} state, text, internal_note, author_id",
+        f"{ANY} state, text, internal_note, author_id, question_id",
         f"SELECT who.person, 'approval', line.id FROM questions_approvers({TOPIC_OF}) who WHERE line.state = 'draft'",
     ),
     trigger(
@@ -110,6 +115,49 @@ TRIGGERS = [
         WHERE id = line.question_id
           AND (state IN ('triage', 'unstaffed') OR desk_holder_id IS NOT NULL OR line.steps_done >= 3)
         UNION ALL {DRAFTS_OF_QUESTION.format(topic=TOPIC_OF, question="line.question_id")}
+        """,
+    ),
+    # What never moves by itself: somebody's own SQL may move it, and who had it before is told as well.
+    trigger(
+        "questions_question_moves",
+        "questions_question",
+        "UPDATE OF reference, asker_id",
+        f"SELECT line.asker_id, 'question', line.id UNION ALL {EXPERTS.format(question='line.id')}",
+    ),
+    trigger(
+        "questions_assignment_moves",
+        "questions_assignment",
+        "UPDATE OF question_id, round_id, expert_id",
+        "SELECT line.expert_id, 'assignment', line.id",
+    ),
+    trigger(
+        "questions_answer_moves",
+        "questions_answer",
+        "UPDATE OF question_id, assignment_id, author_id",
+        f"""
+        {BOTH_SIDES}
+        UNION ALL SELECT expert_id, 'assignment', id FROM questions_assignment WHERE id = line.assignment_id
+        UNION ALL
+        SELECT question.asker_id, 'question', question.id
+        FROM questions_reuse reuse JOIN questions_question question ON question.id = reuse.question_id
+        WHERE reuse.source_id = line.question_id
+        """,
+    ),
+    trigger("questions_round_moves", "questions_round", "UPDATE OF number, question_id", BOTH_SIDES),
+    trigger("questions_clarification_moves", "questions_clarification", "UPDATE OF question_id", BOTH_SIDES),
+    trigger(
+        "questions_attachment_moves", "questions_attachment", "UPDATE OF question_id, width, height, received_at", BOTH_SIDES
+    ),
+    trigger(
+        "questions_reuse_moves",
+        "questions_reuse",
+        "UPDATE OF question_id, source_id, answer_id",
+        """
+        SELECT asker_id, 'question', id FROM questions_question WHERE id = line.question_id
+        UNION ALL
+        SELECT assignment.expert_id, 'assignment', assignment.id
+        FROM questions_answer answer JOIN questions_assignment assignment ON assignment.id = answer.assignment_id
+        WHERE answer.id = line.answer_id
         """,
     ),
     # What carries a person's name.

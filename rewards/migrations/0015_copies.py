@@ -36,6 +36,12 @@ class Migration(migrations.Migration):
             "SELECT giver_id, 'gift', id FROM rewards_gift WHERE offer_id = line.id",
         ),
         trigger(
+            "rewards_gift_moves",
+            "rewards_gift",
+            "UPDATE OF giver_id, price_credits, handed_out_at",
+            "SELECT line.giver_id, 'gift', line.id",
+        ),
+        trigger(
             "rewards_fact_copies",
             "rewards_fact",
             "INSERT OR DELETE OR UPDATE",
