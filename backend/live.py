@@ -186,7 +186,7 @@ def _delta(stream: Stream) -> list[tuple[str, str]]:
             answer = sync.read(person, stream.cursor)
             stream.cursor, more = answer.cursor, answer.has_more
             if not answer.is_empty():
-                found.append((answer.cursor, answer.model_dump_json(by_alias=True)))
+                found.append((answer.cursor, answer.as_json()))
     return found
 
 

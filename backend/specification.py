@@ -172,7 +172,7 @@ OF_KIND: dict[str, dict[str, Any]] = {
     "BadgeOut": {"name": "Eerste vraag"},
     "OfferOut": {"slug": "koffie", "kind": "gift"},
     "DeviceIn": {"fid": None},
-    **dict.fromkeys(("CardTexts", "CardDraftOut"), {"say_nl": "Zet data uit.", "say_en": "Switch data off."}),
+    **{kind: {"say_nl": "Zet data uit.", "say_en": "Switch data off."} for kind in ("CardTexts", "CardDraftOut")},
     "TopicCardOut": {"say": "Buiten de EU betaal je per MB. Zet data uit tot je een bundel hebt."},
 }
 TEXTS = {

@@ -29,12 +29,12 @@ class Mirror:
         if body["starts_over"]:
             self.copies = {}
         for name in ONE:
-            if body[name] is not None:
+            if name in body:
                 self.copies[name] = body[name]
         for field, kind in MANY.items():
-            for thing in body[field]:
+            for thing in body.get(field, []):
                 self.copies[f"{kind}:{thing['id']}"] = thing
-        for gone in body["removed"]:
+        for gone in body.get("removed", []):
             self.copies.pop(f"{gone['kind']}:{gone['id']}", None)
         self.cursor = body["cursor"]
         self.answers += 1

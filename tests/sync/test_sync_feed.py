@@ -11,7 +11,7 @@ from notifications.models import Notification
 from people.models import AccessToken
 from questions.models import Question, Topic
 from tests.conftest import Cast, answered, api, ask, offer_of, post, work
-from tests.sync.mirror import MANY, ONE, Mirror, whole
+from tests.sync.mirror import Mirror, whole
 
 
 def test_a_new_phone_gets_all_of_mine_and_nothing_of_anybody_elses(cast: Cast) -> None:
@@ -34,10 +34,9 @@ def test_what_has_not_changed_is_not_told_again(cast: Cast) -> None:
     ask(cast.alice)
     alice = Mirror(api(cast.alice)).sync()
     body = alice.ask().json()
+    assert set(body) == {"cursor", "has_more", "starts_over"}
     assert not body["has_more"]
     assert not body["starts_over"]
-    assert [body[field] for field in (*MANY, "removed")] == [[]] * (len(MANY) + 1)
-    assert [body[field] for field in ONE] == [None] * len(ONE)
 
 
 def test_every_move_of_a_question_reaches_both_sides(cast: Cast) -> None:
@@ -90,7 +89,7 @@ def test_what_is_gone_is_told_once(cast: Cast) -> None:
     alice.sync()
     assert alice.of("inbox") == []
     assert [topic["slug"] for topic in alice.of("topic")] == ["billing"]
-    assert alice.ask().json()["removed"] == []
+    assert "removed" not in alice.ask().json()
 
 
 def test_pages_hold_everything_and_what_changes_meanwhile_comes_after(cast: Cast) -> None:

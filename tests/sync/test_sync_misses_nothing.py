@@ -49,7 +49,7 @@ def test_who_began_earlier_and_commits_later_is_not_missed(cast: Cast) -> None:
         assert "began first" not in {line["title"] for line in phone.of("inbox")}
         early.commit()
     assert {line["title"] for line in phone.sync().of("inbox")} >= {"began first", "began second"}
-    assert phone.ask().json()["inbox"] == []
+    assert "inbox" not in phone.ask().json()
     assert phone.copies == whole(api(cast.alice))
 
 
@@ -59,7 +59,7 @@ def test_what_is_rolled_back_is_never_told(cast: Cast) -> None:
     with _connect() as other:
         other.execute(*_told(cast.alice.pk, "never happened"))
         other.rollback()
-    assert phone.ask().json()["inbox"] == []
+    assert "inbox" not in phone.ask().json()
 
 
 def test_a_transaction_under_way_during_the_whole_full_read_is_told_after_it(cast: Cast) -> None:
