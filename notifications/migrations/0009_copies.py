@@ -1,4 +1,6 @@
-from django.db import migrations
+import django.db.models.deletion
+from django.conf import settings
+from django.db import migrations, models
 
 from backend.changes import trigger
 
@@ -8,6 +10,15 @@ class Migration(migrations.Migration):
 
     dependencies = [("notifications", "0008_unknown_and_polled_are_counted")]
     operations = [
+        migrations.AlterField(
+            model_name='notification',
+            name='person',
+            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='notifications', to=settings.AUTH_USER_MODEL),
+        ),
+        migrations.AddIndex(
+            model_name='notification',
+            index=models.Index(fields=['person', 'id'], name='notification_copies'),
+        ),
         trigger(
             "notifications_notification_moves",
             "notifications_notification",

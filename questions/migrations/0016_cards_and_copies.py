@@ -207,6 +207,24 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        migrations.AlterField(
+            model_name='assignment',
+            name='expert',
+            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='assignments', to=settings.AUTH_USER_MODEL),
+        ),
+        migrations.AlterField(
+            model_name='question',
+            name='asker',
+            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='questions', to=settings.AUTH_USER_MODEL),
+        ),
+        migrations.AddIndex(
+            model_name='assignment',
+            index=models.Index(fields=['expert', 'id'], name='assignment_copies'),
+        ),
+        migrations.AddIndex(
+            model_name='question',
+            index=models.Index(fields=['asker', 'id'], name='question_copies'),
+        ),
         migrations.CreateModel(
             name='TopicCard',
             fields=[

@@ -1,3 +1,5 @@
+import django.db.models.deletion
+from django.conf import settings
 from django.db import migrations, models
 
 from backend.changes import trigger
@@ -15,6 +17,15 @@ class Migration(migrations.Migration):
 
     dependencies = [("rewards", "0014_changes")]
     operations = [
+        migrations.AlterField(
+            model_name='gift',
+            name='giver',
+            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='gifts', to=settings.AUTH_USER_MODEL),
+        ),
+        migrations.AddIndex(
+            model_name='gift',
+            index=models.Index(fields=['giver', 'id'], name='gift_copies'),
+        ),
         migrations.AddField("offer", "is_listed", models.BooleanField(default=False, editable=False)),
         migrations.AddField("offer", "looked_on", models.DateField(null=True, blank=True, editable=False)),
         trigger(
