@@ -66,9 +66,9 @@ def multiply(model: type[models.Model], sample: Any, count: int, **other: str) -
 def unguarded() -> Iterator[None]:
     """Without triggers and foreign keys: a million rows in a minute."""
     with connection.cursor() as cursor:
-        cursor.execute("SET session_replication_role = replica")
+        cursor.execute("SET session_replication_role = replica; SET statement_timeout = 0")
         yield
-        cursor.execute("SET session_replication_role = origin")
+        cursor.execute("RESET session_replication_role")
         cursor.execute("ANALYZE")
 
 
