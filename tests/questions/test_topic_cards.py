@@ -1,5 +1,6 @@
 """Two approved sentences: what was approved is shown, what was not is never, wherever one looks."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -21,6 +22,7 @@ TEXTS = {
     "not_to_say_nl": "Noem geen prijzen.",
     "not_to_say_en": "Do not name prices.",
 }
+WORDS = cards.Texts(TEXTS["say_nl"], TEXTS["say_en"], TEXTS["not_to_say_nl"], TEXTS["not_to_say_en"])
 
 
 @pytest.fixture
@@ -122,7 +124,7 @@ def test_who_leads_the_topic_approves_by_mail(cast: Cast, lead: Person) -> None:
 
 
 def test_a_card_is_read_by_sms(cast: Cast, lead: Person) -> None:
-    cards.approve(lead, cards.write(lead, "roaming", cards.Texts(**TEXTS)).pk)
+    cards.approve(lead, cards.write(lead, "roaming", WORDS).pk)
     text(cast.alice, "KAART buitenland")
     work()
     assert "Buiten de EU betaal je per MB." in texts(cast.alice)[-1]
@@ -137,7 +139,7 @@ def test_a_card_is_read_by_sms(cast: Cast, lead: Person) -> None:
 
 def test_a_card_that_is_over_is_shown_no_more_and_its_lead_heard_before(cast: Cast, lead: Person) -> None:
     last = clock.now().date() + timedelta(days=20)
-    cards.approve(lead, cards.write(lead, "roaming", cards.Texts(**TEXTS, valid_until=last)).pk)
+    cards.approve(lead, cards.write(lead, "roaming", replace(WORDS, valid_until=last)).pk)
     phone = Mirror(api(cast.alice)).sync()
     cards.tend()
     assert len(phone.sync().of("card")) == 1
@@ -176,6 +178,6 @@ def test_what_has_not_changed_is_not_sent_again(cast: Cast, lead: Person) -> Non
     first = client.get("/api/v1/topics/cards")
     same = client.get("/api/v1/topics/cards", headers={"If-None-Match": first["ETag"]})
     assert same.status_code == 304
-    cards.approve(lead, cards.write(lead, "roaming", cards.Texts(**TEXTS)).pk)
+    cards.approve(lead, cards.write(lead, "roaming", WORDS).pk)
     other = client.get("/api/v1/topics/cards", headers={"If-None-Match": first["ETag"]})
     assert (other.status_code, len(other.json())) == (200, 1)

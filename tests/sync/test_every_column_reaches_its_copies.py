@@ -70,7 +70,7 @@ def others(field: Any) -> list[str]:
 
 def change(model: type[models.Model], field: Any, world: World) -> list[tuple[Any, Any]]:
     """Another value in as many rows as the database's own rules let; returns (key, value before) of each."""
-    table, column, key = model._meta.db_table, field.column, model._meta.pk.column  # type: ignore[union-attr]
+    table, column, key = model._meta.db_table, field.column, str(model._meta.pk.column)
     with connection.cursor() as cursor:
         cursor.execute(f'SELECT "{key}", "{column}"::text FROM {table} ORDER BY "{key}" LIMIT 12')
         rows = cursor.fetchall()
@@ -87,7 +87,7 @@ def _changed(table: str, column: str, key: str, pk: Any, sql: str) -> bool:
 
 
 def put_back(model: type[models.Model], field: Any, rows: list[tuple[Any, Any]]) -> None:
-    table, key = model._meta.db_table, model._meta.pk.column  # type: ignore[union-attr]
+    table, key = model._meta.db_table, model._meta.pk.column
     kind = field.db_type(connection).split(" GENERATED")[0]
     with connection.cursor() as cursor:
         for pk, before in reversed(rows):

@@ -104,7 +104,8 @@ def load_topics() -> None:
         for expert in experts:
             Expertise.objects.create(topic=topic, person=_person(expert["employee_number"]), level=expert["level"])
         if card:
-            cards.approve(topic.lead, cards.write(topic.lead, topic.slug, cards.Texts(**card)).pk)
+            written = cards.write(_person(lead), topic.slug, cards.Texts(**card))
+            cards.approve(_person(lead), written.pk)
     topics.train()
 
 
