@@ -17,7 +17,7 @@ from notifications.models import ChannelTrouble, Delivery, Device, InboundMessag
 from people.models import Person
 from questions import reports
 from questions.admin import standing
-from questions.models import AskedGroup, Calendar, DutyShift, HandOff, Question, Topic
+from questions.models import AskedGroup, Calendar, DutyShift, HandOff, Question, Topic, TopicCard
 from rewards.models import BadgeRule, Campaign, DiscountRule, EarningRule, Gift, LateConflict, Offer, ReviewItem, Shop
 from rewards.reports_api import may_read
 
@@ -33,6 +33,7 @@ MENU = (
     (Question, _("Questions"), "forum", ""),
     (DutyShift, _("Duties"), "calendar_month", "?when=coming"),
     (Topic, _("Topics"), "category", ""),
+    (TopicCard, _("Topic cards"), "sticky_note_2", ""),
     (Calendar, _("Calendars"), "calendar_month", ""),
     (HandOff, _("Carried by hand"), "pan_tool", ""),
     (AskedGroup, _("What people ask"), "forum", ""),

@@ -22,6 +22,7 @@ from people.sign_in_api import router as sign_in_router
 from questions.api import router as questions_router
 from questions.assignments_api import router as assignments_router
 from questions.attachments_api import router as attachments_router
+from questions.cards_api import router as cards_router
 from questions.desk_api import router as desk_router
 from questions.directory_api import router as directory_router
 from questions.knowledge_api import router as knowledge_router
@@ -59,6 +60,7 @@ api.add_router("", assignments_router)
 api.add_router("", attachments_router)
 api.add_router("", desk_router)
 api.add_router("", skills_router)
+api.add_router("", cards_router)
 api.add_router("", knowledge_router)
 api.add_router("", directory_router)
 api.add_router("", rewards_router)

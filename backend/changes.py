@@ -14,8 +14,10 @@ from uuid import UUID
 from weakref import WeakKeyDictionary
 
 from django.db import connection
+from django.db.migrations import RunSQL
 
-EVERYBODY = UUID(int=0)
+EVERYBODY = UUID(int=0)  # readers who are many and see the same stand in the log as one
+DESK = UUID(int=1)
 KEEP = timedelta(days=30)  # how long an app may stay away and still get a delta
 SNAPSHOT_CHARACTERS = 400
 
@@ -32,6 +34,11 @@ class Kind:
     field: str  # where they stand in the answer
     all_ids: Callable[[Any, UUID, int], Sequence[UUID]]
     show: Callable[[Any, Sequence[UUID]], dict[UUID, Any]]
+    is_one: bool = False  # each person has one, under their own id; it is told whole
+
+
+def one(name: str, field: str, show: Callable[[Any, Sequence[UUID]], dict[UUID, Any]]) -> Kind:
+    return Kind(name, field, lambda person, above, limit: [person.pk] if person.pk > above else [], show, is_one=True)
 
 
 @dataclass(frozen=True)
@@ -84,6 +91,51 @@ def database() -> str:
     return known
 
 
+# --- what writes it --------------------------------------------------------------------------------------------------
+
+TRIGGER = """
+CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    line {table};
+BEGIN
+    IF TG_OP = 'UPDATE' AND OLD IS NOT DISTINCT FROM NEW THEN
+        RETURN NULL;
+    END IF;
+    IF TG_OP <> 'INSERT' THEN
+        line := OLD;
+        INSERT INTO backend_change (person, kind, object_id) {tells} ON CONFLICT DO NOTHING;
+    END IF;
+    IF TG_OP <> 'DELETE' THEN
+        line := NEW;
+        INSERT INTO backend_change (person, kind, object_id) {tells} ON CONFLICT DO NOTHING;
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER {name} AFTER {when} ON {table} FOR EACH ROW EXECUTE FUNCTION {name}();
+"""
+
+
+def trigger(name: str, table: str, when: str, tells: str) -> RunSQL:
+    """For migrations: at `when` ("INSERT OR DELETE OR UPDATE OF name") whoever `tells` names is told.
+
+    `tells` selects person, kind and id for `line`: the row as it was and as it is, so that somebody it no longer concerns
+    is told as well.
+    """
+    forward = TRIGGER.format(name=name, table=table, when=when, tells=tells)
+    return RunSQL(forward, f"DROP TRIGGER {name} ON {table}; DROP FUNCTION {name}();")
+
+
+def note(kind: str, object_id: UUID, people: Sequence[UUID]) -> None:
+    """For what time alone changes: these people are told about this thing once more. In the caller's transaction."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO backend_change (person, kind, object_id) SELECT unnest(%s::uuid[]), %s, %s ON CONFLICT DO NOTHING",
+            [list(people), kind, object_id],
+        )
+
+
+# --- what reads it ---------------------------------------------------------------------------------------------------
+
 # The floor is read in the statement that reads the changes: what is purged meanwhile cannot be missed.
 SINCE = """
     WITH now AS (
@@ -104,15 +156,16 @@ SINCE = """
 """
 
 
-def since(person: UUID, old: str, *, upto: str | None = None, after: Place | None = None, limit: int) -> Batch:
-    """What changed for this person since the snapshot `old`, up to `upto` (now, when missing). One query.
+def since(readers: Sequence[UUID], old: str, *, upto: str | None = None, after: Place | None = None, limit: int) -> Batch:
+    """What changed for these (a person, and what they belong to) since the snapshot `old`, up to `upto` (now, when
+    missing). One query.
 
     Each thing once a batch, in the order of its transactions. Raises TooOld.
     """
     place: dict[str, Any] = {"xid": None, "person": None, "kind": None, "id": None}
     if after:
         place = {"xid": str(after.xid), "person": after.person, "kind": after.kind, "id": after.object_id}
-    values = {**place, "old": old, "upto": upto, "people": [person, EVERYBODY], "limit": limit + 1}
+    values = {**place, "old": old, "upto": upto, "people": list(readers), "limit": limit + 1}
     with connection.cursor() as cursor:
         cursor.execute(SINCE, values)
         rows = cursor.fetchall()

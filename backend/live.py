@@ -55,6 +55,7 @@ class Stream:
     """One open connection. `ended` says why it is to close; empty while it lives."""
 
     person_id: UUID
+    audiences: frozenset[UUID]
     token_id: int
     language: str
     cursor: str
@@ -91,9 +92,8 @@ class Hub:
 
     def ring(self, people: Iterable[UUID]) -> None:
         changed = set(people)
-        rung = self.streams if changes.EVERYBODY in changed else changed & self.streams.keys()
-        for person in rung:
-            for stream in self.streams[person]:
+        for stream in self.all():
+            if not changed.isdisjoint(stream.audiences):
                 stream.moved.set()
 
     def keep_only(self, tokens: set[int]) -> None:
@@ -161,7 +161,8 @@ def _open(request: ASGIRequest) -> Stream | HttpResponse:
                 return problem(503, "busy", _("Busy. Try again in a moment."), headers={"Retry-After": "60"})
             given = request.headers.get("Last-Event-ID") or request.GET.get("cursor")
             token: AccessToken = request.access_token  # type: ignore[attr-defined]
-            return Stream(person.pk, token.pk, language(), _checked(person, given))
+            audiences = frozenset(sync.audiences(person))
+            return Stream(person.pk, audiences, token.pk, language(), _checked(person, given))
         except Refusal as refusal:
             return problem(refusal.status, refusal.code, refusal.message)
         except Error as error:
@@ -185,7 +186,7 @@ def _delta(stream: Stream) -> list[tuple[str, str]]:
             answer = sync.read(person, stream.cursor)
             stream.cursor, more = answer.cursor, answer.has_more
             if not answer.is_empty():
-                found.append((answer.cursor, answer.model_dump_json(by_alias=True)))
+                found.append((answer.cursor, answer.as_json()))
     return found
 
 

@@ -11,6 +11,7 @@ SOURCES = {
     "assignment_id": {"AssignmentOut", "AssignmentDetail"},
     "attachment_id": {"AttachmentOut"},
     "answer_id": {"ApprovalOut"},
+    "card_id": {"TopicCardOut", "CardDraftOut"},
     "absence_id": {"AbsenceOut"},
     "notification_id": {"InboxItem"},
     "device_id": {"DeviceOut"},

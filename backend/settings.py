@@ -430,6 +430,9 @@ HOLIDAYS_COUNTRY = env.str("HOLIDAYS_COUNTRY", "NL")
 # --- the app ---------------------------------------------------------------------------------------------------------
 IOS_MINIMUM_VERSION = env.str("IOS_MINIMUM_VERSION", "")
 ANDROID_MINIMUM_VERSION = env.str("ANDROID_MINIMUM_VERSION", "")
+for _version in (IOS_MINIMUM_VERSION, ANDROID_MINIMUM_VERSION):
+    if not re.fullmatch(r"(\d{1,4}(\.\d{1,4}){0,2})?", _version):  # an app that cannot read it would lock everybody out
+        raise ImproperlyConfigured(f"{_version!r} is not a version like 1.4.2")
 # Whose links open in the app: TEAMID.bundle.id of iOS, and package and certificates' SHA-256 fingerprints of Android.
 IOS_APP_IDS: list[str] = env.list("IOS_APP_IDS", [])
 ANDROID_PACKAGE = env.str("ANDROID_PACKAGE", "")

@@ -186,6 +186,8 @@ OF_KIND: dict[str, dict[str, Any]] = {
     "StepUpCodeIn": {"channel": "sms"},
     "StepUpCodeOut": {"channel": "sms"},
     "StepUpIn": {"code": "123456", "id_token": None, "attempt": None},
+    **{kind: {"say_nl": "Zet data uit.", "say_en": "Switch data off."} for kind in ("CardTexts", "CardDraftOut")},
+    "TopicCardOut": {"say": "Buiten de EU betaal je per MB. Zet data uit tot je een bundel hebt."},
 }
 TEXTS = {
     "text/event-stream": (

@@ -7,6 +7,7 @@ brings what came meanwhile, so that who has read to the end is up to date.
 """
 
 import json
+import zlib
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Annotated, Any
@@ -14,9 +15,10 @@ from uuid import UUID
 
 from django.conf import settings
 from django.core import signing
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 from ninja import Query, Router
+from ninja.responses import NinjaJSONEncoder
 from pydantic import Field
 
 from backend import changes
@@ -25,14 +27,18 @@ from backend.errors import Refusal
 from backend.manners import BadRequest, Schema, language, problems
 from notifications import copies as notification_copies
 from notifications.api import InboxItem
+from notifications.preferences_api import PreferencesOut
 from people import copies as people_copies
 from people.bearer import caller
 from people.models import Person
-from people.schemas import Me
+from people.schemas import AbsenceOut, Me
 from questions import copies as question_copies
-from questions.schemas import AssignmentDetail, QuestionDetail, TopicOut
+from questions import duty
+from questions.cards_api import TopicCardOut
+from questions.directory_api import DirectoryEntry
+from questions.schemas import ApprovalOut, AssignmentDetail, DeskItemOut, QuestionDetail, TopicOut
 from rewards import copies as reward_copies
-from rewards.schemas import GiftOut, WalletOut
+from rewards.schemas import BadgeOut, GiftOut, OfferOut, WalletOut
 
 router = Router(tags=["sync"])
 
@@ -42,7 +48,6 @@ KINDS: tuple[Kind, ...] = (
     *question_copies.KINDS,
     *notification_copies.KINDS,
 )
-ONE_OF_A_KIND = frozenset({"me", "wallet"})
 PAGE = 200
 PAGE_MAX = 500
 CURSOR_CHARACTERS = 2000
@@ -55,7 +60,7 @@ SyncLimit = Annotated[int, Query(PAGE, ge=1, le=PAGE_MAX, description="Things at
 
 
 class ResyncRequired(Refusal):
-    """The cursor is older than what we remember, of another database, or the reader's language has changed."""
+    """The cursor is older than what we remember, of another database, or the reader's language or role has changed."""
 
     code = "resync_required"
     status = 410
@@ -71,28 +76,49 @@ class EventsElsewhere(Refusal):
 class RemovedOut(Schema):
     """Something that is gone, or does not concern me any more: delete the copy."""
 
-    kind: str = Field(description="question, assignment, gift, inbox or topic. May grow.", max_length=20)
+    kind: str = Field(
+        description="topic, card, colleague, question, assignment, approval, desk, offer, gift or inbox. May grow.",
+        max_length=20,
+    )
     id: UUID
 
 
 class SyncOut(Schema):
-    """What to write over the app's copies, each thing whole and as it is now."""
+    """What to write over the app's copies, each thing whole and as it is now. What has not changed is left out."""
 
     cursor: str = Field(description="Opaque. Keep it with the copies, in one transaction; it is for me alone.")
     has_more: bool = Field(description="Ask again at once with `cursor`.")
     starts_over: bool = Field(description="The first answer of a full read: delete all copies before writing these.")
-    me: Me | None = Field(None, description="Null when unchanged.")
-    wallet: WalletOut | None = Field(None, description="Null when unchanged.")
+    me: Me | None = Field(None, description="Missing when unchanged.")
+    absences: list[AbsenceOut] | None = Field(None, description="When I am away: all of them. Missing when unchanged.")
+    wallet: WalletOut | None = Field(None, description="Missing when unchanged.")
+    badges: list[BadgeOut] | None = Field(None, description="All of them. Missing when unchanged.")
+    preferences: PreferencesOut | None = Field(None, description="Missing when unchanged.")
     topics: list[TopicOut] = Field([], description="In use; their names are in the language of this request.")
+    cards: list[TopicCardOut] = Field([], description="What I may say without asking.")
+    colleagues: list[DirectoryEntry] = Field([], description="Everybody who works here.")
     questions: list[QuestionDetail] = Field([], description="Mine, with answer and thread.")
     assignments: list[AssignmentDetail] = Field([], description="Offered to me.")
+    approvals: list[ApprovalOut] = Field([], description="Colleagues' answers that wait for me.")
+    desk_items: list[DeskItemOut] = Field([], description="What waits for the desk, for people of the desk.")
+    offers: list[OfferOut] = Field([], description="What I can hand out now.")
     gifts: list[GiftOut] = Field([], description="Given by me.")
     inbox: list[InboxItem] = Field([], description="Told to me.")
     removed: list[RemovedOut] = Field([], description="Copies to delete.")
 
+    def unchanged(self) -> set[str]:
+        """The fields that say nothing."""
+        ones = {kind.field for kind in KINDS if kind.is_one and getattr(self, kind.field) is None}
+        lists = {*(kind.field for kind in KINDS if not kind.is_one), "removed"}
+        return ones | {name for name in lists if not getattr(self, name)}
+
+    def as_json(self) -> str:
+        """Without what says nothing: an app looks two dozen times a day."""
+        told = self.model_dump(by_alias=True, exclude=self.unchanged())
+        return json.dumps(told, cls=NinjaJSONEncoder, separators=(",", ":"), ensure_ascii=False)
+
     def is_empty(self) -> bool:
-        lists = (self.topics, self.questions, self.assignments, self.gifts, self.inbox, self.removed)
-        return self.me is None and self.wallet is None and not any(lists)
+        return len(self.unchanged()) > len(KINDS)
 
 
 @dataclass(frozen=True)
@@ -114,7 +140,7 @@ def write_cursor(reader: Person, cursor: Cursor) -> str:
     kept = list(asdict(cursor).values())
     while kept and not kept[-1]:
         kept.pop()
-    plain = json.dumps([language(), changes.database(), *kept], separators=(",", ":"))
+    plain = json.dumps([language(), changes.database(), _seen_as(reader), *kept], separators=(",", ":"))
     encoded = signing.b64_encode(plain.encode()).decode()
     return _signer(reader).sign(encoded)
 
@@ -122,12 +148,23 @@ def write_cursor(reader: Person, cursor: Cursor) -> str:
 def read_cursor(reader: Person, text: str) -> Cursor:
     """Raises BadRequest for what is not a cursor of this person's, ResyncRequired for one that leads nowhere."""
     try:
-        spoken, database, *kept = json.loads(signing.b64_decode(_signer(reader).unsign(text).encode()))
+        spoken, database, seen_as, *kept = json.loads(signing.b64_decode(_signer(reader).unsign(text).encode()))
     except (signing.BadSignature, ValueError) as error:
         raise BadRequest(_("This cursor is not one of ours.")) from error
-    if (spoken, database) != (language(), changes.database()):
+    if (spoken, database, seen_as) != (language(), changes.database(), _seen_as(reader)):
         raise resync_required()
     return Cursor(*kept)
+
+
+def _seen_as(reader: Person) -> int:
+    """What decides about what somebody may see and no row of theirs tells: with another role all is read anew."""
+    marks = (*sorted(reader.roles), str(reader.team_id), reader.language, str(reader.joined_on))
+    return zlib.crc32("|".join(marks).encode())
+
+
+def audiences(reader: Person) -> list[UUID]:
+    """Under which readers the change log tells this one something."""
+    return [reader.pk, changes.EVERYBODY, *([changes.DESK] if duty.is_desk(reader) else [])]
 
 
 def _signer(reader: Person) -> signing.Signer:
@@ -135,7 +172,7 @@ def _signer(reader: Person) -> signing.Signer:
 
 
 def resync_required() -> ResyncRequired:
-    return ResyncRequired(_("This cursor is too old or of another language. Ask again without one."))
+    return ResyncRequired(_("This cursor is too old, or your language or role has changed. Ask again without one."))
 
 
 @router.get(
@@ -145,13 +182,13 @@ def resync_required() -> ResyncRequired:
     summary="What has changed for me",
     exclude_unset=False,
 )
-def get_sync(request: HttpRequest, cursor: SyncCursor, limit: SyncLimit) -> Any:
+def get_sync(request: HttpRequest, cursor: SyncCursor, limit: SyncLimit) -> HttpResponse:
     """Without `cursor` everything, page by page, until `has_more` is false; with it what came since, and what is gone.
 
     Nothing is missed, and being told twice does no harm. `resync_required` (410) when the cursor is older than 30 days or
     was made for another `Accept-Language`: ask again without one.
     """
-    return read(caller(request), cursor, limit)
+    return HttpResponse(read(caller(request), cursor, limit).as_json(), content_type="application/json")
 
 
 @router.get(
@@ -217,7 +254,7 @@ def _everything(reader: Person, cursor: Cursor, limit: int) -> tuple[dict[str, l
 
 def _delta(reader: Person, cursor: Cursor, limit: int) -> SyncOut:
     place = Place(cursor.xid, UUID(cursor.person), cursor.kind, UUID(cursor.object_id)) if cursor.kind else None
-    batch = changes.since(reader.pk, cursor.seen, upto=cursor.upto or None, after=place, limit=limit)
+    batch = changes.since(audiences(reader), cursor.seen, upto=cursor.upto or None, after=place, limit=limit)
     if batch.last is None:
         after = Cursor(batch.upto)
     else:
@@ -237,7 +274,7 @@ def _shown(reader: Person, ids: dict[str, list[UUID]]) -> dict[str, Any]:
         if not wanted:
             continue
         found = kind.show(reader, wanted)
-        if kind.name in ONE_OF_A_KIND:
+        if kind.is_one:
             fields[kind.field] = next(iter(found.values()))
         else:
             fields[kind.field] = [found[pk] for pk in wanted if pk in found]

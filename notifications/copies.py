@@ -1,12 +1,14 @@
-"""The inbox as the app keeps it."""
+"""The inbox, and what I want to be told, as the app keeps them."""
 
 from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from backend.changes import Kind
+from backend.changes import Kind, one
+from notifications import preferences as chosen
 from notifications.api import InboxItem, show
 from notifications.models import Notification
+from notifications.preferences_api import PreferencesOut
 
 
 def inbox(person: Any, ids: Sequence[UUID]) -> dict[UUID, InboxItem]:
@@ -18,4 +20,8 @@ def _inbox_ids(person: Any, above: UUID, limit: int) -> list[UUID]:
     return list(rows.order_by("pk").values_list("pk", flat=True)[:limit])
 
 
-KINDS = (Kind("inbox", "inbox", _inbox_ids, inbox),)
+def preferences(person: Any, ids: Sequence[UUID]) -> dict[UUID, PreferencesOut]:
+    return {person.pk: PreferencesOut.of(chosen.of(person.pk))}
+
+
+KINDS = (Kind("inbox", "inbox", _inbox_ids, inbox), one("preferences", "preferences", preferences))

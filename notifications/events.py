@@ -60,6 +60,8 @@ EVENTS: dict[str, Event] = {
     "answer_helped": _news(_("My answer helped")),
     "answer_reused": _news(_("My answer was used again")),
     "answer_expired": Event(_("An answer of mine is out of date")),
+    "card_wants_approval": Event(_("A card of my topic waits for my approval"), mandatory=True, asks=True),
+    "card_ends_soon": Event(_("A card of my topic ends soon"), mandatory=True),
     # --- the duty desk and leads
     "question_needs_a_topic": Event(_("Desk: a question needs a topic"), mandatory=True, asks=True),
     "question_unstaffed": Event(_("Desk: nobody for a question"), mandatory=True, asks=True),

@@ -13,6 +13,9 @@ REASONS: dict[str, tuple[str, ...]] = {
         *("get_ground_rules", "accept_ground_rules"),
     ),
     "These keep the copies on a phone up to date; a text is not a copy of anything.": ("sync", "stream_events"),
+    "A card is written in two languages side by side, which a text is too short for; ACCEPT approves it.": (
+        *("write_topic_card",),
+    ),
     "A table for a spreadsheet does not fit in a text: its lines come with AFSCHRIFT.": ("get_statement_csv",),
     "A rota is planned with a calendar in view, in the back office; DIENST tells one's own duties.": (
         *("add_shift", "remove_shift"),

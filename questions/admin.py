@@ -25,6 +25,7 @@ from backend import clock
 from backend.errors import Refusal
 from notifications.admin import LookOnly
 from people.models import Person
+from questions import card_admin as card_admin  # registers its page
 from questions import desk, desk_admin, duty, words
 from questions import handoff_admin as handoff_admin  # registers its page
 from questions import topic_admin as topic_admin  # registers its pages

@@ -16,7 +16,7 @@ from django.core import signing
 from django.core.files.base import ContentFile
 from django.core.files.storage import Storage, storages
 from django.db import IntegrityError, transaction
-from django.db.models import F
+from django.db.models import F, OuterRef, Subquery
 from django.utils.translation import gettext as _
 
 from backend import clock
@@ -25,7 +25,7 @@ from backend.ring import ring
 from notifications.notify import notify
 from people.models import Person
 from questions import pictures, virus_scan, words
-from questions.models import Assignment, Attachment, Question, record
+from questions.models import Assignment, Attachment, Event, Question, record
 
 log = logging.getLogger(__name__)
 
@@ -327,10 +327,8 @@ def _save(path: str, content: bytes) -> None:
 
 
 def purge() -> int:
-    """Pictures go 30 days after their question closed. Returns how many."""
-    before = clock.now() - KEPT_AFTER_CLOSE
-    closed = Question.objects.filter(state__in=["closed", "withdrawn"]).filter(
-        events__kind__in=["closed", "withdrawn"], events__at__lt=before
-    )
-    going = Attachment.objects.filter(question__in=closed).exclude(state="removed")
+    """Pictures go 30 days after their question closed (for the last time). Returns how many."""
+    over = Event.objects.filter(question=OuterRef("question"), kind__in=["closed", "withdrawn"]).order_by("-id")
+    rows = Attachment.objects.exclude(state="removed").filter(question__state__in=["closed", "withdrawn"])
+    going = rows.annotate(over_at=Subquery(over.values("at")[:1])).filter(over_at__lt=clock.now() - KEPT_AFTER_CLOSE)
     return sum(attachment.mark_removed(clock.now()) for attachment in going)

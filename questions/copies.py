@@ -1,20 +1,23 @@
-"""Questions, assignments and topics as the app keeps them: whole, with what stands below them, in a fixed number of queries
-however many. One of them is read the same way."""
+"""Questions, assignments, topics and what belongs to them as the app keeps them: whole, with what stands below them, in a
+fixed number of queries however many. One of them is read the same way."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
 from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
+from backend import clock
 from backend.changes import Kind
 from backend.manners import language
 from people.models import Person
-from questions import after, attachments
+from questions import after, approvals, attachments, cards, desk, directory, duty
+from questions.cards_api import TopicCardOut
+from questions.directory_api import DirectoryEntry
 from questions.models import Answer, Assignment, Clarification, Event, Question, Reuse, Topic
-from questions.schemas import AssignmentDetail, QuestionDetail, TopicOut
+from questions.schemas import ApprovalOut, AssignmentDetail, DeskItemOut, QuestionDetail, TopicOut
 
 THREAD_EVENTS = 200
 
@@ -69,17 +72,43 @@ def topics(reader: Person, ids: Sequence[UUID]) -> dict[UUID, TopicOut]:
     return {topic.pk: TopicOut.of(topic, language()) for topic in rows}
 
 
+def topic_cards(reader: Person, ids: Sequence[UUID]) -> dict[UUID, TopicCardOut]:
+    return {card.pk: TopicCardOut.of(card, language()) for card in cards.shown(clock.now()).filter(pk__in=ids)}
+
+
+def colleagues(reader: Person, ids: Sequence[UUID]) -> dict[UUID, DirectoryEntry]:
+    rows = directory.search().filter(pk__in=ids)
+    return {person.pk: DirectoryEntry.of(person, language()) for person in rows}
+
+
+def my_approvals(person: Person, ids: Sequence[UUID]) -> dict[UUID, ApprovalOut]:
+    return {draft.pk: ApprovalOut.of(draft) for draft in approvals.drafts_for(person).filter(pk__in=ids)}
+
+
+def _desk_items(person: Person) -> QuerySet[Question]:
+    return desk.items() if duty.is_desk(person) else Question.objects.none()
+
+
+def desk_items(person: Person, ids: Sequence[UUID]) -> dict[UUID, DeskItemOut]:
+    found = list(_desk_items(person).filter(pk__in=ids))
+    topics = desk.guessed(found)
+    return {question.pk: DeskItemOut.of(question, person, topics) for question in found}
+
+
 def _above(rows: Any, above: UUID, limit: int) -> list[UUID]:
     return list(rows.filter(pk__gt=above).order_by("pk").values_list("pk", flat=True)[:limit])
 
 
+def _ids(rows: Callable[[Person], Any]) -> Callable[[Any, UUID, int], Sequence[UUID]]:
+    return lambda person, above, limit: _above(rows(person), above, limit)
+
+
 KINDS = (
-    Kind("topic", "topics", lambda p, above, n: _above(Topic.objects.filter(is_active=True), above, n), topics),
-    Kind("question", "questions", lambda p, above, n: _above(Question.objects.filter(asker=p), above, n), my_questions),
-    Kind(
-        "assignment",
-        "assignments",
-        lambda p, above, n: _above(Assignment.objects.filter(expert=p), above, n),
-        my_assignments,
-    ),
+    Kind("topic", "topics", _ids(lambda reader: Topic.objects.filter(is_active=True)), topics),
+    Kind("card", "cards", _ids(lambda reader: cards.shown(clock.now())), topic_cards),
+    Kind("colleague", "colleagues", _ids(lambda reader: Person.objects.present()), colleagues),
+    Kind("question", "questions", _ids(lambda asker: Question.objects.filter(asker=asker)), my_questions),
+    Kind("assignment", "assignments", _ids(lambda expert: Assignment.objects.filter(expert=expert)), my_assignments),
+    Kind("approval", "approvals", _ids(approvals.drafts_for), my_approvals),
+    Kind("desk", "desk_items", _ids(_desk_items), desk_items),
 )

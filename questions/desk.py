@@ -4,6 +4,7 @@ By the API, in the back office, and by mail and SMS with an item code: all of th
 question, so that of two people at once one gets it.
 """
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -54,6 +55,11 @@ def item_ids() -> QuerySet[Any, Any]:
     taken = Question.objects.filter(desk_holder__isnull=False, state__in=Question.UNANSWERED)
     waiting = Question.objects.filter(state__in=WAITING)
     return waiting.values("pk").union(taken.values("pk"), nearly_due.values("question"), all=True)
+
+
+def guessed(questions: Iterable[Question]) -> dict[UUID, Topic]:
+    """The topics that these may be about, by id. One query."""
+    return Topic.objects.in_bulk({pk for question in questions for pk in question.topic_guesses})
 
 
 def _opened(person: Person, question_id: UUID) -> Question:

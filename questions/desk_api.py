@@ -19,7 +19,6 @@ from backend.manners import (
     Page,
     Schema,
     ShortCode,
-    language,
     page_soonest_first,
     problems,
 )
@@ -33,39 +32,10 @@ from questions.models import (
     Topic,
     Workload,
 )
-from questions.schemas import AnswerIn, ColleagueIn, PromiseOut, TopicBrief, topic_brief
+from questions.schemas import AnswerIn, ColleagueIn, DeskItemOut
 
 router = Router(tags=["desk"])
 ShiftId = Annotated[int, Path(..., ge=1, le=2**53)]
-
-
-class DeskItemOut(Schema):
-    """A question that waits for the desk."""
-
-    id: UUID
-    reference: str = Field(max_length=12)
-    text: str = Field(description="Unmasked: the desk must be able to see what it is about.")
-    language: str = Field(max_length=2)
-    state: str = Field(description="triage, unstaffed, or any other unanswered state when it is nearly due. May grow.")
-    topic: TopicBrief | None
-    guesses: list[TopicBrief] = Field(description="What it may be about, likeliest first.")
-    promise: PromiseOut
-    holder: str | None = Field(description="Who of the desk deals with it; null when it is free.")
-
-    @classmethod
-    def of(cls, question: Question, reader: Person, topics: dict[UUID, Topic]) -> "DeskItemOut":
-        guesses = [topics[pk] for pk in question.topic_guesses if pk in topics]
-        return cls(
-            id=question.pk,
-            reference=question.reference,
-            text=question.text,
-            language=question.language,
-            state=question.state,
-            topic=topic_brief(question.topic, language()),
-            guesses=[TopicBrief(slug=topic.slug, name=topic.name(language())) for topic in guesses],
-            promise=PromiseOut.of(question.current_round, clock.now()),
-            holder=question.desk_holder.name if question.desk_holder else None,
-        )
 
 
 class DeskExpertOut(Schema):
@@ -120,11 +90,7 @@ def _desk(request: HttpRequest) -> Person:
 
 def _shown(question_id: UUID, reader: Person) -> DeskItemOut:
     found = Question.objects.select_related("current_round", "topic", "desk_holder").get(pk=question_id)
-    return DeskItemOut.of(found, reader, _topics([found]))
-
-
-def _topics(questions: list[Question]) -> dict[UUID, Topic]:
-    return Topic.objects.in_bulk({pk for question in questions for pk in question.topic_guesses})
+    return DeskItemOut.of(found, reader, desk.guessed([found]))
 
 
 @router.get(
@@ -138,7 +104,7 @@ def list_items(request: HttpRequest, cursor: Cursor, limit: Limit) -> Any:
     person = _desk(request)
 
     def show(rows: list[Question]) -> list[DeskItemOut]:
-        topics = _topics(rows)
+        topics = desk.guessed(rows)
         return [DeskItemOut.of(row, person, topics) for row in rows]
 
     return page_soonest_first(desk.items(), cursor=cursor, limit=limit, time_field="current_round__due_at", show=show)

@@ -9,7 +9,7 @@ from backend import clock
 from notifications import item_codes, reply_targets
 from notifications.models import ItemCode
 from notifications.reply_targets import Mail
-from questions import after, answering, approvals, desk_commands, intake, releasing, reuse, words
+from questions import after, answering, approvals, cards, desk_commands, intake, releasing, reuse, words
 from questions.models import Answer, Assignment, Question, Topic
 
 ASK_ADDRESSES = frozenset({"vraag", "ask"})
@@ -134,6 +134,15 @@ def to_approval(item: ItemCode, mail: Mail) -> str:
     return _("The answer to %(reference)s goes back to its author.") % names
 
 
+def to_card(item: ItemCode, mail: Mail) -> str:
+    """JA alone approves a topic's card; anything else changes nothing."""
+    first, rest = _first(mail.text)
+    if first in ACCEPT_WORDS and not rest:
+        approved = cards.approve(mail.person, _pk(item))
+        return _("Thank you. The card of %(topic)s is shown now.") % {"topic": approved.topic.name(mail.person.language)}
+    return _("Nothing has changed. Reply with ACCEPT and the card is shown; another text is written in the app.")
+
+
 def to_desk(item: ItemCode, mail: Mail) -> str:
     """The desk works by mail: a first word says what to do."""
     first, rest = _first(mail.text)
@@ -184,5 +193,6 @@ def fill_registry() -> None:
     reply_targets.register_item("question", to_question)
     reply_targets.register_item("clarification", to_clarification)
     reply_targets.register_item("approval", to_approval)
+    reply_targets.register_item("card", to_card)
     reply_targets.register_item("desk", to_desk)
     reply_targets.register_address(to_address)

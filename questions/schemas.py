@@ -400,3 +400,32 @@ class ApprovalOut(Schema):
             author=draft.author.name,
             promise=PromiseOut.of(draft.question.current_round, clock.now()),
         )
+
+
+class DeskItemOut(Schema):
+    """A question that waits for the desk."""
+
+    id: UUID
+    reference: str = Field(max_length=12)
+    text: str = Field(description="Unmasked: the desk must be able to see what it is about.")
+    language: str = Field(max_length=2)
+    state: str = Field(description="triage, unstaffed, or any other unanswered state when it is nearly due. May grow.")
+    topic: TopicBrief | None
+    guesses: list[TopicBrief] = Field(description="What it may be about, likeliest first.")
+    promise: PromiseOut
+    holder: str | None = Field(description="Who of the desk deals with it; null when it is free.")
+
+    @classmethod
+    def of(cls, question: Question, reader: Person, topics: dict[UUID, Topic]) -> "DeskItemOut":
+        guesses = [topics[pk] for pk in question.topic_guesses if pk in topics]
+        return cls(
+            id=question.pk,
+            reference=question.reference,
+            text=question.text,
+            language=question.language,
+            state=question.state,
+            topic=topic_brief(question.topic, language()),
+            guesses=[TopicBrief(slug=topic.slug, name=topic.name(language())) for topic in guesses],
+            promise=PromiseOut.of(question.current_round, clock.now()),
+            holder=question.desk_holder.name if question.desk_holder else None,
+        )

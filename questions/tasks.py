@@ -15,6 +15,7 @@ from questions import (
     after,
     asked,
     attachments,
+    cards,
     duty,
     expectation,
     experts,
@@ -156,3 +157,4 @@ def adopt_policies() -> None:
 def purge() -> None:
     friends.purge()
     attachments.purge()
+    cards.tend()

@@ -13,11 +13,13 @@ from notifications import item_codes, segments
 from notifications.inbound import confirming
 from notifications.models import ItemCode
 from notifications.verbs import Command
+from people.models import Person
 from questions import (
     after,
     answering,
     approvals,
     asking,
+    cards,
     corrections,
     desk_commands,
     intake,
@@ -29,7 +31,7 @@ from questions import (
     words,
 )
 from questions.masking import masked
-from questions.models import Answer, Assignment, Clarification, Question
+from questions.models import Answer, Assignment, Clarification, Question, TopicCard
 
 STATUS_LINES = 4
 OPEN_KINDS = ("question", "assignment", "clarification", "approval")
@@ -121,6 +123,8 @@ def accept(command: Command) -> str:
         return confirming.accept(command.item)
     if _kind(command) == "desk":
         return desk_commands.take(command.person, _pk(command))
+    if _kind(command) == "card":
+        return approve_card(command.person, _pk(command))
     if _kind(command) == "approval":
         approvals.approve(command.person, _pk(command), received_at=command.received_at)
         return _("Thank you. The answer to %(reference)s is out.") % {"reference": _reference(command)}
@@ -185,6 +189,31 @@ def know(command: Command) -> str:
     return _("You answer: %(topics)s.") % {"topics": ", ".join(rows)} if rows else _("You answer no topic.")
 
 
+def card(command: Command) -> str:
+    """KAART buitenland: what I may say about it; KAART: which topics have one, and which wait for my approval."""
+    speaker, at = command.person, clock.now()
+    if command.text.strip():
+        named = desk_commands.topic_called(command.text)
+        found = cards.of_topic(named, at)
+        names = {"topic": named.name(speaker.language)}
+        return words.card(found, speaker.language) if found else _("There is no card on %(topic)s.") % names
+    waiting = [_waiting_card(speaker, row) for row in cards.waiting_for(speaker)]
+    topics = ", ".join(row.topic.name(speaker.language) for row in cards.shown(at))
+    some = [_("CARD + topic tells what you may say: %(topics)s.") % {"topics": topics}] if topics else []
+    return "\n".join([*waiting, *some]) or _("There are no cards yet.")
+
+
+def _waiting_card(person: Person, row: TopicCard) -> str:
+    code = item_codes.open_for(person, row.item, row.topic.name(person.language)).code
+    text = _("%(topic)s waits for your approval: MORE %(code)s reads it, ACCEPT %(code)s approves it.")
+    return text % {"topic": row.topic.name(person.language), "code": code}
+
+
+def approve_card(person: Person, card_id: UUID) -> str:
+    approved = cards.approve(person, card_id)
+    return _("Thank you. The card of %(topic)s is shown now.") % {"topic": approved.topic.name(person.language)}
+
+
 def topic(command: Command) -> str:
     return desk_commands.topic(command.person, _pk(command), command.text)
 
@@ -228,6 +257,8 @@ def _whole_text(command: Command) -> str:
     if kind == "found":
         found = knowledge.current(pk)
         return found.text if found else ""
+    if kind == "card":
+        return words.card(TopicCard.objects.select_related("topic").get(pk=pk), command.person.language)
     question = _question(command.item)
     if kind == "question":
         given = after.shown(question) or reuse.suggested(question)

@@ -1,14 +1,15 @@
-"""Wallet and gifts as the app keeps them."""
+"""Wallet, gifts, offers and badges as the app keeps them."""
 
 from collections.abc import Sequence
 from uuid import UUID
 
 from backend import clock
-from backend.changes import Kind
+from backend.changes import Kind, one
+from backend.manners import language
 from people.models import Person
-from rewards import ledger
+from rewards import badges, gifts, ledger
 from rewards.models import Gift
-from rewards.schemas import GiftOut, WalletOut
+from rewards.schemas import BadgeOut, GiftOut, OfferOut, WalletOut
 
 
 def wallet(person: Person, ids: Sequence[UUID]) -> dict[UUID, WalletOut]:
@@ -16,7 +17,12 @@ def wallet(person: Person, ids: Sequence[UUID]) -> dict[UUID, WalletOut]:
     return {person.pk: WalletOut.of(ledger.wallet(person, clock.now()))}
 
 
-def gifts(giver: Person, ids: Sequence[UUID]) -> dict[UUID, GiftOut]:
+def my_badges(person: Person, ids: Sequence[UUID]) -> dict[UUID, list[BadgeOut]]:
+    """All in one: they come and grow together."""
+    return {person.pk: [BadgeOut.of(row, language()) for row in badges.mine(person)]}
+
+
+def given(giver: Person, ids: Sequence[UUID]) -> dict[UUID, GiftOut]:
     rows = Gift.objects.filter(giver=giver, pk__in=ids).select_related("offer", "giver")
     return {gift.pk: GiftOut.of(gift) for gift in rows}
 
@@ -26,7 +32,20 @@ def _gift_ids(giver: Person, above: UUID, limit: int) -> list[UUID]:
     return list(rows.order_by("pk").values_list("pk", flat=True)[:limit])
 
 
+def offers(giver: Person, ids: Sequence[UUID]) -> dict[UUID, OfferOut]:
+    """Open now, and for this person."""
+    wanted = set(ids)
+    found = gifts.open_offers(giver, clock.now())
+    return {offer.pk: OfferOut.of(offer, language()) for offer in found if offer.pk in wanted}
+
+
+def _offer_ids(giver: Person, above: UUID, limit: int) -> list[UUID]:
+    return sorted(offer.pk for offer in gifts.open_offers(giver, clock.now()) if offer.pk > above)[:limit]
+
+
 KINDS = (
-    Kind("wallet", "wallet", lambda person, above, limit: [person.pk] if person.pk > above else [], wallet),
-    Kind("gift", "gifts", _gift_ids, gifts),
+    one("wallet", "wallet", wallet),
+    one("badges", "badges", my_badges),
+    Kind("offer", "offers", _offer_ids, offers),
+    Kind("gift", "gifts", _gift_ids, given),
 )

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from celery import shared_task
 
-from rewards import badges, checks, earning, erasure, gifts, ledger, limits, redemption, suspicions
+from rewards import badges, checks, earning, erasure, gifts, ledger, limits, listing, redemption, suspicions
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +36,7 @@ def sweep() -> int:
         + _each(gifts.due_ids(BATCH), gifts.expire)
         + _each(ledger.lapsed_ids(BATCH), ledger.lapse)
         + _each(earning.without_allowance(BATCH), earning.grant_allowance)
+        + _each(listing.due_ids(), listing.look)
     )
 
 

@@ -57,7 +57,7 @@ class Notification(models.Model):
         EXHAUSTED = "exhausted"  # every channel failed: shown to the duty desk
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    person = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="notifications")
+    person = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="notifications", db_index=False)
     key = models.CharField(max_length=200, unique=True)  # the effect: told twice is told once
     event = models.CharField(max_length=60)
     subject_key = models.CharField(max_length=80, blank=True)  # "question:<uuid>": what it is about
@@ -83,6 +83,7 @@ class Notification(models.Model):
     class Meta:
         indexes: ClassVar = [
             models.Index(fields=["person", "-created_at", "-id"], name="notification_inbox"),
+            models.Index(fields=["person", "id"], name="notification_copies"),  # a phone's full read walks by id
             models.Index(fields=["person"], condition=Q(read_at__isnull=True), name="notification_unread"),
             models.Index(
                 fields=["next_link_at"], condition=Q(state="waiting", next_link_at__isnull=False), name="notification_next"

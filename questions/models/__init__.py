@@ -10,6 +10,7 @@ from questions.models.attachments import Attachment as Attachment
 from questions.models.calendars import Calendar as Calendar
 from questions.models.calendars import CalendarSlot as CalendarSlot
 from questions.models.calendars import Closure as Closure
+from questions.models.cards import TopicCard as TopicCard
 from questions.models.events import Event as Event
 from questions.models.events import HandOff as HandOff
 from questions.models.events import record as record

@@ -38,7 +38,7 @@ class Assignment(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     question = models.ForeignKey(Question, models.CASCADE, related_name="assignments")
     round = models.ForeignKey(Round, models.CASCADE, related_name="assignments")
-    expert = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="assignments")
+    expert = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="assignments", db_index=False)
     state = models.CharField(max_length=12, choices=State, default=State.OFFERED)
     is_swarm = models.BooleanField(default=False)  # one of the extra experts of the ¾ step
     by_hand = models.BooleanField(default=False)  # the desk or a colleague chose this person, not routing
@@ -55,6 +55,7 @@ class Assignment(models.Model):
     class Meta:
         indexes: ClassVar = [
             models.Index(fields=["expert", "-offered_at", "-id"], name="assignment_mine"),
+            models.Index(fields=["expert", "id"], name="assignment_copies"),  # a phone's full read walks by id
             models.Index(fields=["expires_at"], condition=Q(state="offered"), name="assignment_expiry"),
         ]
         constraints: ClassVar = [

@@ -69,7 +69,7 @@ class Question(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     reference = models.CharField(max_length=12, unique=True)  # Q-7F3K
-    asker = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="questions")
+    asker = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="questions", db_index=False)
     text = models.TextField(max_length=TEXT_CHARACTERS)
     language = models.CharField(max_length=2)
     source = models.CharField(max_length=8, choices=Source)
@@ -99,6 +99,7 @@ class Question(models.Model):
     class Meta:
         indexes: ClassVar = [
             models.Index(fields=["asker", "-received_at", "-id"], name="question_mine"),
+            models.Index(fields=["asker", "id"], name="question_copies"),  # a phone's full read walks by id
             models.Index(fields=["route_at"], condition=Q(route_at__isnull=False), name="question_route_due"),
             models.Index(fields=["follow_up_at"], condition=Q(follow_up_at__isnull=False), name="question_follow_up_due"),
             models.Index(fields=["desk_due_at"], condition=Q(desk_due_at__isnull=False), name="question_desk_due"),

@@ -17,6 +17,9 @@ from questions.words.asker import received as received
 from questions.words.asker import relay_reminder as relay_reminder
 from questions.words.asker import reused as reused
 from questions.words.asker import waits_for_duty as waits_for_duty
+from questions.words.cards import card as card
+from questions.words.cards import card_ends_soon as card_ends_soon
+from questions.words.cards import card_to_approve as card_to_approve
 from questions.words.common import best_guesses as best_guesses
 from questions.words.common import fit as fit
 from questions.words.common import label as label

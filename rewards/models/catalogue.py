@@ -146,6 +146,9 @@ class Offer(models.Model):
     per_pair_max = models.PositiveIntegerField(null=True, blank=True)
     shops = models.ManyToManyField(Shop, related_name="offers")
     is_active = models.BooleanField(default=True)
+    # Written by the sweep alone, so that phones are told what time alone changes.
+    is_listed = models.BooleanField(default=False, editable=False)  # within its days, as the sweep saw it last
+    looked_on = models.DateField(null=True, blank=True, editable=False)
 
     class Meta:
         ordering: ClassVar = ["slug"]

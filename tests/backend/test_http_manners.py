@@ -46,7 +46,9 @@ def test_every_line_of_the_log_says_during_which_request(quiet_cast: Cast, caplo
     assert "request_id" in formatters["line"]["format"]
 
 
-@pytest.mark.parametrize("path", ["/me", "/topics", "/directory", "/offers", "/questions", "/badges"])
+@pytest.mark.parametrize(
+    "path", ["/me", "/topics", "/topics/cards", "/wallet", "/directory", "/offers", "/questions", "/badges"]
+)
 def test_what_has_not_changed_is_not_sent_again(quiet_cast: Cast, path: str) -> None:
     client = api(quiet_cast.alice)
     first = client.get(f"/api/v1{path}")

@@ -20,7 +20,7 @@ from PIL import Image
 
 from backend import clock
 from questions import answering, attachments, intake, links, tasks
-from questions.models import Attachment, Event, Question
+from questions.models import Attachment, Event, Question, record
 from tests.conftest import Cast, api, ask, mails, offer_of, post, work
 
 pytestmark = pytest.mark.usefixtures("committed", "wires")
@@ -253,6 +253,21 @@ def test_pictures_go_thirty_days_after_the_question_closed(cast: Cast) -> None:
     picture.refresh_from_db()
     assert picture.state == "removed"
     assert files() == []
+
+
+def test_thirty_days_count_from_the_last_time_that_it_closed(cast: Cast) -> None:
+    question = ask(cast.alice)
+    picture = attached(cast, question)
+    record(question, "closed", at=clock.now() - timedelta(days=40))
+    record(question, "reopened", at=clock.now() - timedelta(days=39))
+    intake.withdraw(cast.alice, question.pk)
+    tasks.purge()
+    picture.refresh_from_db()
+    assert picture.state == "private"
+    clock.move(timedelta(days=31))
+    tasks.purge()
+    picture.refresh_from_db()
+    assert picture.state == "removed"
 
 
 def test_a_closed_question_takes_no_picture(cast: Cast) -> None:

@@ -4,8 +4,10 @@ from typing import Any, Self
 
 from django.test import Client
 
-ONE = ("me", "wallet")
-MANY = {"topics": "topic", "questions": "question", "assignments": "assignment", "gifts": "gift", "inbox": "inbox"}
+from backend.sync import KINDS
+
+ONE = [kind.field for kind in KINDS if kind.is_one]
+MANY = {kind.field: kind.name for kind in KINDS if not kind.is_one}
 
 
 class Mirror:
@@ -27,12 +29,12 @@ class Mirror:
         if body["starts_over"]:
             self.copies = {}
         for name in ONE:
-            if body[name] is not None:
+            if name in body:
                 self.copies[name] = body[name]
         for field, kind in MANY.items():
-            for thing in body[field]:
+            for thing in body.get(field, []):
                 self.copies[f"{kind}:{thing['id']}"] = thing
-        for gone in body["removed"]:
+        for gone in body.get("removed", []):
             self.copies.pop(f"{gone['kind']}:{gone['id']}", None)
         self.cursor = body["cursor"]
         self.answers += 1

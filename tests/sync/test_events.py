@@ -96,7 +96,7 @@ def until(look: Any) -> None:
 
 
 def states(data: Any) -> list[str]:
-    return [question["state"] for question in data["questions"]]
+    return [question["state"] for question in data.get("questions", [])]
 
 
 def test_a_questions_movement_reaches_its_asker_and_its_expert_and_nobody_else(cast: Cast, events: str) -> None:
@@ -107,14 +107,14 @@ def test_a_questions_movement_reaches_its_asker_and_its_expert_and_nobody_else(c
     question = ask(cast.alice)
     assert alice.until(lambda data: "offered" in states(data)).data["questions"][0]["id"] == str(question.pk)
     assignment = str(offer_of(question).pk)
-    assert bob.until(lambda data: data["assignments"]).data["assignments"][0]["id"] == assignment
+    assert bob.until(lambda data: data.get("assignments")).data["assignments"][0]["id"] == assignment
     post(api(cast.bob), f"/assignments/{assignment}/answer", {"text": "Door roaming."}, key="live-answer")
     told = alice.until(lambda data: "answered" in states(data))
     assert told.data["questions"][0]["answer"]["text"] == "Door roaming."
     Person.objects.filter(pk=cast.mallory.pk).update(shows_badges=True)
     hers = mallory.next()
     assert hers.data["me"]["shows_badges"] is True
-    assert (hers.data["questions"], hers.data["assignments"], hers.data["inbox"]) == ([], [], [])
+    assert set(hers.data) == {"cursor", "has_more", "starts_over", "me"}
     for stream in who.values():
         stream.close()
 
@@ -129,10 +129,10 @@ def test_after_a_lost_connection_it_goes_on_where_it_stopped(cast: Cast, events:
     post(api(cast.bob), f"/assignments/{offer_of(question).pk}/answer", {"text": "Door roaming."}, key="live-answer")
     again = Stream(events, token, **{"Last-Event-ID": kept.id})
     assert again.next().name == "ready"
-    assert states(again.until(lambda data: data["questions"]).data) == ["answered"]
+    assert states(again.until(lambda data: data.get("questions")).data) == ["answered"]
     again.close()
     from_the_start = Stream(events, token, **{"Last-Event-ID": begun.id})
-    assert from_the_start.until(lambda data: data["questions"]).data["questions"][0]["id"] == str(question.pk)
+    assert from_the_start.until(lambda data: data.get("questions")).data["questions"][0]["id"] == str(question.pk)
     from_the_start.close()
     same = api(cast.alice).get(f"/api/v1/sync?cursor={kept.id}").json()
     assert states(same) == ["answered"]
@@ -152,7 +152,7 @@ def test_a_sign_out_here_or_elsewhere_or_a_leaver_ends_the_stream(cast: Cast, ev
     assert Client(headers=bearer).delete("/api/v1/me/session").status_code == 204
     assert signed_out.next().name == "signed_out"
     Person.objects.filter(pk=cast.bob.pk).update(left_on=clock.now().date())
-    assert leaver.next().name == "signed_out"
+    assert next(event.name for event in iter(leaver.next, None) if event.name != "sync") == "signed_out"
     ask(cast.alice)
     assert other.until(states), "another sign-in of the same person goes on"
     other.close()

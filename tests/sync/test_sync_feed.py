@@ -34,10 +34,9 @@ def test_what_has_not_changed_is_not_told_again(cast: Cast) -> None:
     ask(cast.alice)
     alice = Mirror(api(cast.alice)).sync()
     body = alice.ask().json()
+    assert set(body) == {"cursor", "has_more", "starts_over"}
     assert not body["has_more"]
     assert not body["starts_over"]
-    assert [body[field] for field in ("topics", "questions", "assignments", "gifts", "inbox", "removed")] == [[]] * 6
-    assert (body["me"], body["wallet"]) == (None, None)
 
 
 def test_every_move_of_a_question_reaches_both_sides(cast: Cast) -> None:
@@ -90,7 +89,7 @@ def test_what_is_gone_is_told_once(cast: Cast) -> None:
     alice.sync()
     assert alice.of("inbox") == []
     assert [topic["slug"] for topic in alice.of("topic")] == ["billing"]
-    assert alice.ask().json()["removed"] == []
+    assert "removed" not in alice.ask().json()
 
 
 def test_pages_hold_everything_and_what_changes_meanwhile_comes_after(cast: Cast) -> None:

@@ -14,7 +14,7 @@ from django.db import transaction
 from backend import clock
 from people import absences, roster
 from people.models import Person
-from questions import after, answering, approvals, expectation, experts, intake, releasing, rounds, routing, topics
+from questions import after, answering, approvals, cards, expectation, experts, intake, releasing, rounds, routing, topics
 from questions.models import (
     Answer,
     Assignment,
@@ -98,11 +98,14 @@ def load_topics() -> None:
     calendars = {data["key"]: Calendar.objects.get(name=data["name"]) for data in _rosters()["calendars"]}
     for data in json.loads((FOLDER / "topics.json").read_text()):
         examples, experts, lead = data.pop("examples"), data.pop("experts"), data.pop("lead")
-        calendar = calendars.get(data.pop("calendar", ""))
+        calendar, card = calendars.get(data.pop("calendar", "")), data.pop("card", None)
         topic = Topic.objects.create(**data, lead=_person(lead), calendar=calendar)
         TopicExample.objects.bulk_create(TopicExample(topic=topic, **example) for example in examples)
         for expert in experts:
             Expertise.objects.create(topic=topic, person=_person(expert["employee_number"]), level=expert["level"])
+        if card:
+            written = cards.write(_person(lead), topic.slug, cards.Texts(**card))
+            cards.approve(_person(lead), written.pk)
     topics.train()
 
 
