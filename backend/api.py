@@ -11,7 +11,7 @@ from ninja.errors import AuthenticationError, HttpError, ValidationError
 
 from backend import app_config, busy, health, idempotency, openapi_links, specification, sync
 from backend.errors import Refusal
-from backend.manners import ContentTooLarge, JsonParser, problem
+from backend.manners import ContentTooLarge, JsonParser, problem, written_once
 from notifications.api import devices_router
 from notifications.api import router as notifications_router
 from notifications.preferences_api import router as preferences_router
@@ -53,6 +53,7 @@ api = Api(
     urls_namespace="api",
 )
 api.add_decorator(idempotency.for_every_write)
+api.add_decorator(written_once)
 api.add_router("", people_router)
 api.add_router("", sign_in_router)
 api.add_router("", questions_router)

@@ -14,11 +14,11 @@ from uuid import UUID
 
 import orjson
 from django.contrib.auth import get_user_model
-from django.db import connection, transaction
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 
-from backend import clock
+from backend import clock, prepared
 from backend.errors import Invalid, Refusal
 from backend.manners import PROBLEM_TYPE, Schema, problem
 from backend.models import RequestKey
@@ -58,13 +58,19 @@ def once(
     """
     owner = owner or request.auth.pk  # type: ignore[attr-defined]
     digest = hashlib.sha256(f"{request.method} {request.path}\n".encode() + request.body).digest()
-    with transaction.atomic():
-        fresh = _claim(owner, key, digest)
-        if fresh:
-            status, body = _run(work)
-            _remember(owner, key, status, body)
-        else:
-            status, body = _first(owner, key, digest)
+    try:
+        with transaction.atomic():
+            fresh = _claim(owner, key, digest)
+            if fresh:
+                status, body = _run(work)
+                _remember(owner, key, status, body)
+    except Refusal as refusal:  # the work is undone, and the claim with it
+        if not refusal.is_final:
+            raise
+        status, body = refusal.status, problem(refusal.status, refusal.code, refusal.message).content
+        fresh = _claim(owner, key, digest, status, body)
+    if not fresh:
+        status, body = _first(owner, key, digest)
     if status == 204:
         return HttpResponse(status=status, headers=_replayed(fresh))
     if status >= 400:
@@ -78,18 +84,19 @@ def _replayed(fresh: bool) -> dict[str, str]:
     return {} if fresh else {"Idempotent-Replayed": "true"}
 
 
-def _claim(owner: UUID, key: str, digest: bytes) -> bool:
-    with connection.cursor() as cursor:
+def _claim(owner: UUID, key: str, digest: bytes, status: int = 0, body: bytes = b"") -> bool:
+    """False when it came before."""
+    with prepared.cursor() as cursor:
         cursor.execute(
             "INSERT INTO backend_requestkey (owner, key, request_digest, status, body, created_at)"
-            " VALUES (%s, %s, %s, 0, '', %s) ON CONFLICT (owner, key) DO NOTHING",
-            [owner, key, digest, clock.real()],
+            " VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT (owner, key) DO NOTHING",
+            [owner, key, digest, status, body, clock.real()],
         )
         return bool(cursor.rowcount == 1)
 
 
 def _remember(owner: UUID, key: str, status: int, body: bytes) -> None:
-    with connection.cursor() as cursor:
+    with prepared.cursor() as cursor:
         cursor.execute(
             "UPDATE backend_requestkey SET status = %s, body = %s WHERE owner = %s AND key = %s", [status, body, owner, key]
         )
@@ -103,13 +110,7 @@ def _first(owner: UUID, key: str, digest: bytes) -> tuple[int, bytes]:
 
 
 def _run(work: Callable[[], tuple[int, Schema | None]]) -> tuple[int, bytes]:
-    try:
-        with transaction.atomic():
-            status, result = work()
-    except Refusal as refusal:
-        if not refusal.is_final:
-            raise
-        return refusal.status, problem(refusal.status, refusal.code, refusal.message).content
+    status, result = work()
     return status, b"" if result is None else orjson.dumps(result.model_dump(mode="json", by_alias=True))
 
 

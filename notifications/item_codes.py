@@ -2,11 +2,12 @@
 
 import re
 from datetime import timedelta
+from functools import cache
 from typing import Any
 
 from django.db import IntegrityError, transaction
 
-from backend import clock
+from backend import clock, rows
 from backend.ids import CLEAR_DIGITS, CLEAR_LETTERS
 from notifications.models import ItemCode
 
@@ -24,6 +25,36 @@ def is_code(word: str) -> bool:
 
 def open_for(person: Any, item: str, label: str) -> ItemCode:
     """The person's code for this item, made when there is none and opened again when it was closed."""
+    return _made_at_once(person, item, label) or _known_or_made(person, item, label)
+
+
+def _made_at_once(person: Any, item: str, label: str) -> ItemCode | None:
+    """The first free code of two letters, in one statement. None when all are in use or the item has its code."""
+    made = ItemCode(person=person, item=item, label=label[:80], created_at=clock.now())
+    long_ago = made.created_at - QUARANTINE
+    return rows.first(ItemCode, _make_at_once(), {**rows.values(made), "long_ago": long_ago})
+
+
+@cache
+def _make_at_once() -> str:
+    two = ",".join(_two())
+    return f"""
+WITH freed AS (  -- what it frees counts as in use until the next time
+    UPDATE notifications_itemcode SET freed_at = %(itemcode_created_at)s
+    WHERE person_id = %(itemcode_person_id)s AND freed_at IS NULL AND closed_at < %(long_ago)s
+)
+{rows.inserting(ItemCode, "", code="code")}
+FROM unnest('{{{two}}}'::text[]) WITH ORDINALITY AS two (code, place)
+WHERE NOT EXISTS (SELECT FROM notifications_itemcode taken
+                  WHERE taken.person_id = %(itemcode_person_id)s AND taken.freed_at IS NULL AND taken.code = two.code)
+  AND NOT EXISTS (SELECT FROM notifications_itemcode known
+                  WHERE known.person_id = %(itemcode_person_id)s AND known.item = %(itemcode_item)s)
+ORDER BY place LIMIT 1
+ON CONFLICT DO NOTHING RETURNING {rows.columns(ItemCode)}
+"""  # noqa: S608 — our own words
+
+
+def _known_or_made(person: Any, item: str, label: str) -> ItemCode:
     known = ItemCode.objects.filter(person=person, item=item).first()
     if known is None:
         return _make(person, item, label)
@@ -50,10 +81,12 @@ def _make(person: Any, item: str, label: str) -> ItemCode:
     raise OutOfCodes(str(person.pk))
 
 
+def _two() -> list[str]:
+    return [letter + digit for digit in CLEAR_DIGITS for letter in CLEAR_LETTERS]
+
+
 def _codes() -> list[str]:
-    two = [letter + digit for digit in CLEAR_DIGITS for letter in CLEAR_LETTERS]
-    three = [letter + code for letter in CLEAR_LETTERS for code in two]
-    return two + three
+    return _two() + [letter + code for letter in CLEAR_LETTERS for code in _two()]
 
 
 def free_up(person: Any) -> None:

@@ -9,9 +9,9 @@ from ninja import Router
 
 from backend import clock, idempotency
 from backend.errors import Invalid, NotFound
-from backend.manners import Cursor, IdempotencyKey, Limit, Page, Schema, language, page, problems
+from backend.manners import Cursor, IdempotencyKey, Limit, Page, Schema, language, page_of, problems
 from people.bearer import caller
-from questions import after, answering, copies, intake
+from questions import after, answering, copies, intake, listing
 from questions.models import Question, Topic
 from questions.schemas import (
     AskIn,
@@ -91,8 +91,8 @@ def _topic(slug: str) -> Topic:
 def list_questions(request: HttpRequest, cursor: Cursor, limit: Limit) -> Any:
     """Newest first."""
     me = caller(request)
-    rows = Question.objects.filter(asker=me).select_related("current_round", "topic")
-    return page(rows, cursor=cursor, limit=limit, time_field="received_at", show=lambda q: QuestionOut.of(q, me))
+    found, at = listing.of_asker(me, cursor, limit + 1), clock.now()
+    return page_of(found, limit=limit, time_field="received_at", show=lambda question: QuestionOut.of(question, me, at))
 
 
 @router.get(

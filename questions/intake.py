@@ -4,22 +4,19 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID, uuid5
 
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.utils.translation import gettext as _
 
 from backend import clock
 from backend.errors import Invalid, NotFound, Refusal
-from backend.ids import clear_code
 from backend.ring import ring
 from notifications import item_codes
 from notifications.notify import notify
 from people.models import Person
-from questions import duty, expectation, links, promise, rounds, routing, words
+from questions import duty, links, promise, receiving, rounds, routing, words
 from questions.models import TEXT_CHARACTERS, Answer, Assignment, Question, Topic, record
 
 KEYS = UUID("0b8c6a1e-6f0e-4c57-9c2d-0d9c3f1f5a11")  # namespace: a message's key gives its question's id
-REFERENCE_LENGTH = 4
-REFERENCE_TRIES = 8
 ROUNDS_MAX = 2
 
 
@@ -62,60 +59,30 @@ def submit(
         raise Invalid(_("There is no question in your message. Write ASK and then the question."))
     if len(text) > TEXT_CHARACTERS:
         raise Invalid(_("This question is too long: %(max)s characters at most.") % {"max": TEXT_CHARACTERS})
-    pk = question_id or uuid5(KEYS, f"{asker.pk}:{request_key}")
-    with transaction.atomic():
-        known = _known(asker, pk)
-        if known is not None:
-            return known
-        question = Question(
-            id=pk,
-            asker=asker,
-            text=text,
-            language=language or asker.language,
-            source=source,
-            answer_mode=answer_mode,
-            is_confidential=confidential,
-            not_to=list(not_to),
-            topic=topic,
-            topic_chosen_by=topic_chosen_by,
-            friend_key=links.new_friend_key(),
-            received_at=received_at,
-            route_at=received_at if to_route else None,
-        )
-        question.expected_at = expectation.at_submission(question)
-        if not _save(question):  # the same request in parallel was faster
-            return _known(asker, pk) or question
-        record(question, "received", actor=asker, at=received_at, source=source)
-        item_codes.open_for(asker, f"question:{question.pk}", words.label(question))
-        if to_route:
-            ring("questions.tasks.route_one", str(question.pk))
-    return question
-
-
-def _known(asker: Person, pk: UUID) -> Question | None:
-    known = Question.objects.select_related("current_round", "topic").filter(pk=pk).first()
+    question = Question(
+        id=question_id or uuid5(KEYS, f"{asker.pk}:{request_key}"),
+        asker=asker,
+        text=text,
+        language=language or asker.language,
+        source=source,
+        answer_mode=answer_mode,
+        is_confidential=confidential,
+        not_to=list(not_to),
+        topic=topic,
+        topic_chosen_by=topic_chosen_by,
+        friend_key=links.new_friend_key(),
+        received_at=received_at,
+        route_at=received_at if to_route else None,
+    )
+    with transaction.atomic(savepoint=False):  # nothing in it refuses
+        known = receiving.receive(question)
+        if known is None:
+            item_codes.open_for(asker, question.subject_key, words.label(question))
+            if to_route:
+                ring("questions.tasks.route_one", str(question.pk))
     if known is not None and known.asker_id != asker.pk:
         raise IdTaken(_("This id is taken."))
-    return known
-
-
-def _save(question: Question) -> bool:
-    """Insert the question and its round, under a reference nobody has. False when its id exists already."""
-    round_ = rounds.new_round(question, 1, question.received_at)
-    question.current_round = round_
-    for attempt in range(REFERENCE_TRIES):
-        question.reference = "Q-" + clear_code(REFERENCE_LENGTH + attempt // 3)
-        if Question.objects.filter(reference=question.reference).exists():
-            continue
-        try:
-            with transaction.atomic():
-                question.save(force_insert=True)
-                round_.save(force_insert=True)
-                return True
-        except IntegrityError:
-            if Question.objects.filter(pk=question.pk).exists():
-                return False
-    raise RuntimeError("no free reference found")
+    return known or question
 
 
 def mine(asker: Person, question_id: UUID) -> Question:

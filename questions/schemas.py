@@ -114,8 +114,8 @@ class QuestionOut(Schema):
     received_at: datetime = Field(description="UTC.")
 
     @classmethod
-    def of(cls, question: Question, reader: Person) -> "QuestionOut":
-        return cls(**_question_fields(question, reader))
+    def of(cls, question: Question, reader: Person, at: datetime | None = None) -> "QuestionOut":
+        return cls(**_question_fields(question, at or clock.now()))
 
 
 class ClarificationOut(Schema):
@@ -196,7 +196,7 @@ class QuestionDetail(QuestionOut):
         pictures: list[Attachment],
     ) -> "QuestionDetail":
         return cls(
-            **_question_fields(question, reader),
+            **_question_fields(question, clock.now()),
             answer=_answer(answer) if answer else None,
             clarifications=[ClarificationOut.of(row) for row in clarifications],
             attachments=[AttachmentOut.of(row) for row in pictures],
@@ -204,7 +204,7 @@ class QuestionDetail(QuestionOut):
         )
 
 
-def _question_fields(question: Question, reader: Person) -> dict[str, Any]:
+def _question_fields(question: Question, at: datetime) -> dict[str, Any]:
     names = (
         "reference",
         "text",
@@ -220,7 +220,7 @@ def _question_fields(question: Question, reader: Person) -> dict[str, Any]:
         **{name: getattr(question, name) for name in names},
         "id": question.pk,
         "topic": topic_brief(question.topic, language()),
-        "promise": PromiseOut.of(question.current_round, clock.now()),
+        "promise": PromiseOut.of(question.current_round, at),
         "friend_link": links.friend_link(question),
     }
 
