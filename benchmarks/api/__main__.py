@@ -1,14 +1,15 @@
 """Asking, listing one's questions and giving, beside the same in other hands, over HTTP on this machine.
 
-*ours*: the product's web processes as production runs them, with everything the real endpoints do: sign-in, Idempotency-Key,
-first event, change log, doorbell. *plain*: FastAPI and asyncpg as a good engineer writes them, one statement a table, on the
-same tables with the same triggers, by uvicorn with uvloop, as many processes (`plain.py`). All take turns in every round;
-figures are medians of the rounds. Any answer but a 2xx ends the run, and so does a contender that did not write what it
-said. The load comes from a process of its own (`load.py`), on the same cores.
+*ours*: the product's web processes as production runs them, with everything the real endpoints do: sign-in,
+Idempotency-Key, first event, change log, doorbell. *plain*: FastAPI and asyncpg as a good engineer writes them, one
+statement a table, on the same tables with the same triggers, by uvicorn with uvloop, as many processes (`plain.py`). All
+take turns in every round; figures are medians of the rounds. Any answer but a 2xx ends the run, and so does a contender
+that did not write what it said. The load comes from a process of its own (`load.py`), on the same cores.
 
 `vs_plain` is requests a second as a multiple of theirs at 16 clients (at the first of `clients`, where that is not among
 them), `cpu_vs_plain` the web processes' CPU a request, `p99_ms` ours with the most clients; `by_clients` has all of it:
-`per_s`, `p50_ms`, `p99_ms`, `cpu_ms` a request, and `postgres_cpu_ms` a request.
+`per_s`, `p50_ms`, `p99_ms`, `cpu_ms` a request, and `postgres_cpu_ms` a request. `vs_same_sql`, `vs_helpdesk` and
+`vs_pgbench` are null: those contenders are not written yet.
 """
 
 import argparse

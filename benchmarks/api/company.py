@@ -24,7 +24,7 @@ def id_of(number: int) -> uuid.UUID:
 
 
 def fill() -> int:
-    """Fills the empty database of the product; returns the account of campaign 1's budget, from which the others count on."""
+    """Fills the empty database of the product; returns the account of campaign 1's budget, from which the others count."""
     from backend import clock
     from people.models import AccessToken, Person
 
@@ -70,7 +70,8 @@ WITH made AS MATERIALIZED (
     INSERT INTO questions_question (id, reference, asker_id, text, language, source, answer_mode, is_confidential, topic_id,
         topic_chosen_by, topic_guesses, state, close_reason, not_to, friend_key, received_at, follow_ups, current_round_id)
     SELECT id, 'Q-' || person || '-' || nth, lpad(to_hex(person), 32, '0')::uuid,
-        'My friend cannot send pictures since the update, and asks what to do about that. ' || repeat('Restarted twice. ', nth %% 5),
+        'My friend cannot send pictures since the update, and asks what to do about that. '
+            || repeat('Restarted twice. ', nth %% 5),
         'en', 'api', 'via_me', FALSE, lpad(to_hex(1 + (person + nth) %% %(topics)s), 32, '0')::uuid, 'examples', '{}',
         'closed', 'helped', '{}', md5(id::text), at, 0, round FROM made
 )
