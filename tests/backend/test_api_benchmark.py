@@ -1,4 +1,4 @@
-"""`python -m benchmarks.api` serves the product and its twin on one database, and counts the rows that they say they wrote."""
+"""`python -m benchmarks.api` serves the product and its twin on one database and counts the rows they say they wrote."""
 
 import json
 import subprocess
