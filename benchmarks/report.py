@@ -15,7 +15,7 @@ from typing import Any
 Figures = dict[str, Any]
 
 
-def run(doc: str, measure: Callable[[argparse.Namespace], Figures], **options: int | str) -> None:
+def run(doc: str, measure: Callable[[argparse.Namespace], Figures], **options: float | str) -> None:
     """Read the options (`--name VALUE`, of the type of its default), measure, and print."""
     parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", action="store_true", help="one JSON object and nothing else")

@@ -1,0 +1,133 @@
+"""Who asks and gives in the measurement: 10,000 employees with tokens and wallets, 500 campaigns, and the history of those
+whose lists are read. Everything has its number as id, so that each contender can draw without looking anything up."""
+
+import hashlib
+import uuid
+from datetime import date, timedelta
+from typing import Any
+
+PEOPLE, READERS, QUESTIONS_EACH, CAMPAIGNS, TOPICS = 10_000, 2_000, 25, 500, 20
+CREDITS_EACH, BUDGET_CENTS, PER_GIVER_MAX = 10**6, 10**12, 10**6
+
+
+def token(number: int) -> str:
+    """As long as a real one."""
+    return f"benchmark-{number:033d}"
+
+
+def digest(number: int) -> bytes:
+    return hashlib.sha256(token(number).encode()).digest()
+
+
+def id_of(number: int) -> uuid.UUID:
+    return uuid.UUID(int=number)
+
+
+def fill() -> int:
+    """Fills the empty database of the product; returns the account of campaign 1's budget, from which the others count."""
+    from backend import clock
+    from people.models import AccessToken, Person
+
+    at = clock.real()
+    Person.objects.bulk_create(
+        Person(
+            id=id_of(number),
+            employee_number=f"B{number}",
+            name=f"Kim Bakker {number}",
+            email=f"kim.{number}@example.com",
+            roles=["employee"],
+        )
+        for number in range(1, PEOPLE + 1)
+    )
+    AccessToken.objects.bulk_create(
+        AccessToken(person_id=id_of(number), digest=digest(number), created_at=at, expires_at=at + timedelta(days=90))
+        for number in range(1, PEOPLE + 1)
+    )
+    _make_topics()
+    _run(WALLETS, {"credits": CREDITS_EACH})
+    budgets = [_make_campaign(number) for number in range(1, CAMPAIGNS + 1)]
+    assert budgets == list(range(budgets[0], budgets[0] + CAMPAIGNS))
+    _run(HISTORY, {"readers": READERS, "each": QUESTIONS_EACH, "topics": TOPICS, "at": at - timedelta(days=30)})
+    _run("VACUUM ANALYZE")
+    return budgets[0]
+
+
+WALLETS = """
+WITH lot AS (
+    INSERT INTO rewards_account (unit, kind, person_id, expires_at, is_renewed, balance, held, is_frozen, created_at)
+    SELECT 'credit', 'earned', id, timestamptz '2100-01-01', FALSE, %(credits)s, 0, FALSE, timestamptz '2026-01-01'
+    FROM people_person RETURNING id)
+INSERT INTO rewards_transfer (debit_id, credit_id, unit, amount, reason, subject, key, created_at)
+SELECT 1, id, 'credit', %(credits)s, 'correction', 'benchmark', 'benchmark:' || id, timestamptz '2026-01-01' FROM lot
+"""
+
+HISTORY = """
+WITH made AS MATERIALIZED (
+    SELECT gen_random_uuid() AS id, gen_random_uuid() AS round, person, nth,
+           %(at)s::timestamptz + nth * interval '1 day' + person * interval '1 second' AS at
+    FROM generate_series(1, %(readers)s) AS person, generate_series(1, %(each)s) AS nth
+), question AS (
+    INSERT INTO questions_question (id, reference, asker_id, text, language, source, answer_mode, is_confidential, topic_id,
+        topic_chosen_by, topic_guesses, state, close_reason, not_to, friend_key, received_at, follow_ups, current_round_id)
+    SELECT id, 'Q-' || person || '-' || nth, lpad(to_hex(person), 32, '0')::uuid,
+        'My friend cannot send pictures since the update, and asks what to do about that. '
+            || repeat('Restarted twice. ', nth %% 5),
+        'en', 'api', 'via_me', FALSE, lpad(to_hex(1 + (person + nth) %% %(topics)s), 32, '0')::uuid, 'examples', '{}',
+        'closed', 'helped', '{}', md5(id::text), at, 0, round FROM made
+)
+INSERT INTO questions_round (id, question_id, number, started_at, due_at, hours, policy_key, unpaused_due_at, steps_at,
+    verdict, settled_at, is_answered, steps_done)
+SELECT round, id, 1, at, at + interval '1 day', 24, '', at + interval '1 day',
+    ARRAY[at + interval '12 hours', at + interval '18 hours', at + interval '21.6 hours'], 'kept', at + interval '5 hours',
+    TRUE, 0 FROM made
+"""
+
+
+def _make_topics() -> None:
+    from backend import clock
+    from questions.models import Topic
+
+    at = clock.now()
+    Topic.objects.bulk_create(
+        Topic(
+            id=id_of(number),
+            slug=f"topic-{number}",
+            mail_key=f"topic-{number}",
+            name_nl=f"Onderwerp {number}",
+            name_en=f"Topic {number}",
+            expected_at=at + timedelta(hours=4),
+            expected_by_desk_at=at + timedelta(hours=5),
+            forecast_at=at,
+        )
+        for number in range(1, TOPICS + 1)
+    )
+
+
+def _make_campaign(number: int) -> int:
+    from rewards import ledger
+    from rewards.models import Account, Campaign, Offer
+
+    budget = ledger.open_account(Account.Kind.BUDGET)
+    ledger.fund(budget, BUDGET_CENTS, key=str(number))
+    days = {"starts_on": date(2020, 1, 1), "ends_on": date(2099, 12, 31)}
+    campaign = Campaign.objects.create(id=id_of(number), name=f"Campaign {number}", budget=budget, **days)
+    Offer.objects.create(
+        id=id_of(number),
+        campaign=campaign,
+        slug=f"offer-{number}",
+        kind=Offer.Kind.GIFT,
+        title_nl="Koffie",
+        title_en="Coffee",
+        price_credits=10,
+        value_cents=500,
+        vat_kind=Offer.Vat.MULTI_PURPOSE,
+        per_giver_max=PER_GIVER_MAX,
+    )
+    return int(budget.pk)
+
+
+def _run(sql: str, parameters: dict[str, Any] | None = None) -> None:
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute(sql, parameters)
