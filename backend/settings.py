@@ -176,8 +176,8 @@ if MAIL_IN_TLS_REQUIRED and not MAIL_IN_TLS_CERT:
 # What one address may do to the listener; beyond it is told to come back later. A provider's server sends for everybody.
 MAIL_IN_PER_MINUTE = env.int("MAIL_IN_PER_MINUTE", 300)
 MAIL_IN_CONNECTIONS = env.int("MAIL_IN_CONNECTIONS", 20)
-# Whether a mail that names a colleague in its From alone is believed: strict (only with a proof, else they are asked), observe
-# (the verdict is noted, nothing waits) or off. The sandbox's mailboxes sign nothing.
+# Whether a mail that names a colleague in its From alone is believed: strict (only with a proof, else they are
+# asked), observe (the verdict is noted, nothing waits) or off. The sandbox's mailboxes sign nothing.
 MAIL_IN_AUTHENTICATION = env.str("MAIL_IN_AUTHENTICATION", "off" if SANDBOX else "strict") or "strict"
 if MAIL_IN_AUTHENTICATION not in {"strict", "observe", "off"}:
     raise ImproperlyConfigured("MAIL_IN_AUTHENTICATION must be strict, observe or off")

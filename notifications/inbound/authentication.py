@@ -179,8 +179,8 @@ def _by_signature(raw: bytes, envelope: dict[str, Any]) -> list[Claim]:
                 claims.append(Claim("dkim", signed.domain.decode("ascii").lower()))
         except dns.NoAnswerNow as error:
             unanswered = error
-        except Exception:  # noqa: BLE001 — anything may stand in a signature
-            continue
+        except Exception as error:  # noqa: BLE001 — anything may stand in a signature
+            log.debug("signature cannot be read: %s", error)
     if unanswered and not claims:
         raise unanswered
     return claims

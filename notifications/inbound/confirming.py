@@ -67,9 +67,9 @@ def ask_writer(message: InboundMessage, writer: Any, text: str) -> bool:
             event="confirm_mail",
             title=_("Did you write this mail? %(label)s") % {"label": about["text"]},
             body=_(
-                "A mail came in from your address that begins: “%(text)s”. Your mail server does not prove that it is yours,"
-                " and anybody can write an address.\n\nDid you write it? Reply YES to this mail and it counts from the"
-                " moment it came in. If not, reply NO or do nothing."
+                "A mail came in from your address that begins: “%(text)s”. Your mail server does not prove that it is"
+                " yours, and anybody can write an address.\n\nDid you write it? Reply YES to this mail and it counts from"
+                " the moment it came in. If not, reply NO or do nothing."
             )
             % about,
             sms=_("A mail came from your address: “%(text)s”. Is it yours? Reply ACCEPT %(code)s or DECLINE %(code)s.")
