@@ -9,6 +9,7 @@ transaction, because DNS may take seconds.
 import logging
 import re
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache
@@ -208,7 +209,7 @@ def _by_server(raw: bytes, envelope: dict[str, Any]) -> list[Claim]:
 
 def _spf_lookup(name: str, kind: str, _tcp: object = True, timeout: float = dns.LOOKUP_SECONDS) -> list[Any]:
     """pyspf's own look-up, by our resolver."""
-    read = {
+    read: dict[str, Callable[[Any], Any]] = {
         "A": lambda record: record.address,
         "AAAA": lambda record: record.address,
         "MX": lambda record: (record.preference, record.exchange.to_text(True)),
