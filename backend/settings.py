@@ -12,6 +12,7 @@ import os
 import re
 import secrets
 from contextlib import suppress
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -175,6 +176,22 @@ if MAIL_IN_TLS_REQUIRED and not MAIL_IN_TLS_CERT:
 # What one address may do to the listener; beyond it is told to come back later. A provider's server sends for everybody.
 MAIL_IN_PER_MINUTE = env.int("MAIL_IN_PER_MINUTE", 300)
 MAIL_IN_CONNECTIONS = env.int("MAIL_IN_CONNECTIONS", 20)
+# Whether a mail that names a colleague in its From alone is believed: strict (only with a proof, else they are
+# asked), observe (the verdict is noted, nothing waits) or off. The sandbox's mailboxes sign nothing.
+MAIL_IN_AUTHENTICATION = env.str("MAIL_IN_AUTHENTICATION", "off" if SANDBOX else "strict") or "strict"
+if MAIL_IN_AUTHENTICATION not in {"strict", "observe", "off"}:
+    raise ImproperlyConfigured("MAIL_IN_AUTHENTICATION must be strict, observe or off")
+# A gateway in front that checks mail: the name in its Authentication-Results, and the networks it comes from.
+MAIL_TRUSTED_AUTHSERV = env.str("MAIL_TRUSTED_AUTHSERV", "").strip().lower()
+MAIL_GATEWAYS = [one.strip() for one in env.str("MAIL_GATEWAYS", "").split(",") if one.strip()]
+try:
+    [ip_network(_network) for _network in MAIL_GATEWAYS]
+except ValueError as _error:
+    raise ImproperlyConfigured(f"MAIL_GATEWAYS must be networks like 10.0.0.0/24: {_error}") from _error
+# Whom to ask for other domains' records: "10.0.0.2:53"; empty: the machine's own resolvers.
+MAIL_DNS_SERVERS = [one.strip() for one in env.str("MAIL_DNS_SERVERS", "").split(",") if one.strip()]
+if any(not re.fullmatch(r"[0-9.]+:\d+", _server) for _server in MAIL_DNS_SERVERS):
+    raise ImproperlyConfigured("MAIL_DNS_SERVERS must look like 10.0.0.2:53")
 ANYMAIL_WEBHOOK_SECRET = env.str("ANYMAIL_WEBHOOK_SECRET", "")
 _anymail: dict[str, str] = env.dict("ANYMAIL_SETTINGS", {})
 ANYMAIL: dict[str, Any] = {key.removeprefix("ANYMAIL_"): value for key, value in _anymail.items()}

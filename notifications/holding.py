@@ -46,7 +46,7 @@ def _remind(held: InboundMessage) -> None:
 
 
 def _end(held: InboundMessage) -> None:
-    reason = inbound.NOT_CONFIRMED if held.reason == inbound.NOT_CONFIRMED else "no_choice"
+    reason = held.reason if held.reason in {inbound.NOT_CONFIRMED, inbound.NOT_AUTHENTICATED} else "no_choice"
     held.settle(State.REFUSED, reason=reason, at=clock.now())
     _say(held, _notice, "expired")
 

@@ -6,6 +6,7 @@ What it leaves open is closed here: how large a call may be, and that a recorded
 
 import json
 import logging
+import re
 from datetime import UTC, datetime, timedelta
 from email import policy
 from email.message import EmailMessage
@@ -35,6 +36,7 @@ log = logging.getLogger(__name__)
 FRESH = timedelta(hours=24)
 AHEAD = timedelta(minutes=5)  # clocks differ
 LATE_MAX = timedelta(days=7)  # longer no provider keeps a mail for us
+SENDGRID_SIGNED = re.compile(r"@([\w.-]+) ?: ?pass\b")  # "{@example.com : pass}"
 OURS = {"amazon_ses/inbound/": sns.Inbound.as_view(), "amazon_ses/tracking/": sns.Tracking.as_view()}
 
 
@@ -96,15 +98,34 @@ STAMPS = {"mailgun": _mailgun_stamp, "amazon_ses": _sns_stamp}
 
 
 @receiver(anymail_inbound)
-def mail_in(sender: Any, event: Any, **_: Any) -> None:
+def mail_in(sender: Any, event: Any, esp_name: str, **_: Any) -> None:
     """A mail by a provider's webhook (its secret is checked). An exception here makes the provider try again."""
     message = event.message
     to = [message.envelope_recipient] if message.envelope_recipient else [a.addr_spec for a in message.to]
     raw = _raw(message)
     if message.envelope_sender == "":
         raw = b"Return-Path: <>\r\n" + raw
-    at = _received_at(event.timestamp)
-    inbound.store(Channel.EMAIL, raw=raw, received_at=at, **mail.identify(raw, to))
+    at, known = _received_at(event.timestamp), mail.identify(raw, to)
+    vouched = _vouched(esp_name, event, known["sender"].rpartition("@")[2])
+    inbound.store(Channel.EMAIL, raw=raw, received_at=at, envelope={"provider": esp_name, "vouched": vouched}, **known)
+
+
+def _vouched(provider: str, event: Any, writer: str) -> list[tuple[str, str]]:
+    """(check that passed, domain), where a provider says it outside of the mail, in which its writer may say anything."""
+    envelope_from = str(event.message.envelope_sender or "").rpartition("@")[2]
+    if provider == "Amazon SES":
+        receipt = event.esp_event.get("receipt", {})
+        checked = {"dmarc": writer, "spf": envelope_from}
+        return [(check, domain) for check, domain in checked.items() if _passed(receipt.get(f"{check}Verdict"))]
+    if provider == "SendGrid":
+        fields = event.esp_event.POST
+        by_server = [("spf", envelope_from)] if fields.get("SPF", "").lower() == "pass" else []
+        return by_server + [("dkim", domain) for domain in SENDGRID_SIGNED.findall(fields.get("dkim", ""))]
+    return []
+
+
+def _passed(verdict: Any) -> bool:
+    return isinstance(verdict, dict) and verdict.get("status") == "PASS"
 
 
 def _raw(message: Any) -> bytes:

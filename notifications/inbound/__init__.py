@@ -21,6 +21,7 @@ RETRY_FIRST = timedelta(seconds=20)  # also the time one attempt has before anot
 RAW_KEPT = timedelta(days=90)
 CALLS_KEPT = timedelta(days=2)  # longer than a call may be old
 HELD_KEPT = timedelta(hours=24)
+NOT_AUTHENTICATED = "not_authenticated"  # `reason` of a mail whose From alone names a colleague
 NOT_CONFIRMED = "not_confirmed"  # `reason` of a mail to a reply address that came from elsewhere
 State = InboundMessage.State
 
@@ -34,6 +35,7 @@ def store(
     raw: bytes,
     reply_key: str = "",
     received_at: datetime | None = None,
+    envelope: dict[str, Any] | None = None,
 ) -> UUID | None:
     """Keep a message under its provider's id and ring; None when it is here already. Commits by itself.
 
@@ -48,6 +50,7 @@ def store(
         recipient=recipient[:254],
         reply_key=reply_key,
         raw=raw,
+        envelope=envelope or {},
         received_at=received_at or at,
         due_at=at,
     )
@@ -59,8 +62,16 @@ def store(
     if not fresh and _is_somebody_elses(message):
         # Whoever sends a mail under an id they saw must not keep the genuine one out.
         digest = hashlib.sha256(f"{message.provider_id} {message.sender}".encode()).hexdigest()
-        provider_id, at = f"sha256:{digest}", message.received_at
-        return store(channel, provider_id, sender=sender, recipient=recipient, raw=raw, reply_key=reply_key, received_at=at)
+        return store(
+            channel,
+            f"sha256:{digest}",
+            sender=sender,
+            recipient=recipient,
+            raw=raw,
+            reply_key=reply_key,
+            received_at=message.received_at,
+            envelope=envelope,
+        )
     return message.pk if fresh else None
 
 
@@ -102,7 +113,7 @@ def waiting_before(at: datetime, *, senders: Iterable[str], reply_keys: Iterable
 def last_held(person: Any) -> InboundMessage | None:
     """The message whose text waits for this person's word, a number or OK."""
     rows = InboundMessage.objects.filter(person=person, state=State.HELD, received_at__gte=clock.now() - HELD_KEPT)
-    rows = rows.exclude(reason=NOT_CONFIRMED)  # that one has its own question and its own code
+    rows = rows.exclude(reason__in=[NOT_CONFIRMED, NOT_AUTHENTICATED])  # these have their own question and code
     return rows.order_by("-received_at").first()
 
 

@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 
 from backend import clock
 from backend.errors import Refusal
+from backend.ring import ring
 from notifications import inbound, item_codes, reply_targets
 from notifications.inbound import mime
 from notifications.models import Channel, InboundMessage, ItemCode
@@ -53,6 +54,33 @@ def ask(message: InboundMessage, item: ItemCode) -> bool:
     return True
 
 
+def ask_writer(message: InboundMessage, writer: Any, text: str) -> bool:
+    """Ask a colleague whether they wrote what came from their address without a proof. False: enough wait already."""
+    if _waiting(writer) >= ASKED_MAX:
+        return False
+    with translation.override(writer.language):
+        about = {"text": " ".join(text.split())[:60]}
+        code = item_codes.open_for(writer, f"{KIND}:{message.pk}", _("your mail “%(text)s”") % {"text": about["text"][:30]})
+        notify(
+            writer,
+            key=f"inbound:{message.pk}:confirm",
+            event="confirm_mail",
+            title=_("Did you write this mail? %(label)s") % {"label": about["text"]},
+            body=_(
+                "A mail came in from your address that begins: “%(text)s”. Your mail server does not prove that it is"
+                " yours, and anybody can write an address.\n\nDid you write it? Reply YES to this mail and it counts from"
+                " the moment it came in. If not, reply NO or do nothing."
+            )
+            % about,
+            sms=_("A mail came from your address: “%(text)s”. Is it yours? Reply ACCEPT %(code)s or DECLINE %(code)s.")
+            % {**about, "code": code.code},
+            subject_key=code.item,
+            item=code.item,
+            reply_key=code.reply_key,
+        )
+    return True
+
+
 def _waiting(owner: Any) -> int:
     since = clock.now() - inbound.HELD_KEPT
     rows = InboundMessage.objects.filter(person=owner, state=State.HELD, channel=Channel.EMAIL, received_at__gte=since)
@@ -74,6 +102,8 @@ def accept(item: ItemCode) -> str:
     held = _held(item)
     if held is None:
         return _("That mail no longer waits.")
+    if held.reason == inbound.NOT_AUTHENTICATED:
+        return _let_in(held, item)
     about = item_codes.by_reply_key(held.reply_key)
     text, reason = _("That mail no longer waits."), "item_gone"
     if about is not None and held.text:
@@ -94,6 +124,17 @@ def accept(item: ItemCode) -> str:
     held.settle(State.REFUSED if reason else State.HANDLED, reason=reason, at=clock.now())
     item_codes.close(item.item)
     return text
+
+
+def _let_in(held: InboundMessage, item: ItemCode) -> str:
+    """It is handled like any other now, with an answer of its own."""
+    at = clock.now()
+    InboundMessage.objects.filter(pk=held.pk, state=State.HELD).update(
+        state=State.RECEIVED, authentication=InboundMessage.Authentication.CONFIRMED, reason="", attempts=0, due_at=at
+    )
+    ring("notifications.tasks.handle_inbound", str(held.pk))
+    item_codes.close(item.item)
+    return _("Thank you. Your mail counts from when it came in.")
 
 
 def decline(item: ItemCode) -> str:

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 
 from backend import clock
 from notifications import inbound, outbox, segments
-from notifications.inbound import mail, sms
+from notifications.inbound import authentication, mail, sms
 from notifications.inbound.outcome import Outcome
 from notifications.models import Channel, Delivery, InboundMessage
 
@@ -33,6 +33,8 @@ def handle(message_id: UUID) -> None:
     if not inbound.take(message_id):
         return
     try:
+        if not authentication.judge(message_id):
+            return
         with transaction.atomic():
             message = InboundMessage.objects.select_for_update().get(pk=message_id)
             if message.attempts > inbound.ATTEMPTS_MAX:  # it took its worker along each time, so nobody could say so

@@ -3,7 +3,7 @@
 import hashlib
 import re
 from email.message import EmailMessage
-from typing import TypedDict
+from typing import Any, TypedDict
 
 from django.conf import settings
 from django.db import transaction
@@ -12,9 +12,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from backend.errors import Refusal
-from notifications import addresses, conversation, item_codes, outcomes, reading, reply_targets
+from notifications import addresses, conversation, inbound, item_codes, outcomes, reading, reply_targets
 from notifications.channels import email as email_channel
-from notifications.inbound import confirming, machines, mime, quotes
+from notifications.inbound import authentication, confirming, machines, mime, quotes
 from notifications.inbound.outcome import Outcome, State, handled
 from notifications.models import Address, Channel, Delivery, InboundMessage, ItemCode
 from notifications.reply_targets import Mail
@@ -99,10 +99,12 @@ def handle(message: InboundMessage) -> Outcome:
     item = item_codes.by_reply_key(message.reply_key) if message.reply_key else None
     text, message.attachments = _read(parsed, item)
     address = addresses.owner(Channel.EMAIL, message.sender)
+    writer = address.person if address and address.person.is_active else None
+    if writer is not None and not message.reply_key and not authentication.stands(message):
+        return _not_proved(message, writer, text, mime.header(parsed, "Subject"))
     if _local(message) in COMMAND_ADDRESSES:
         said = command_of(text, mime.header(parsed, "Subject"))
         return conversation.handle(message, said, STRANGER, reply_key=_local(message))
-    writer = address.person if address and address.person.is_active else None
     with translation.override(writer.language if writer else settings.LANGUAGE_CODE):
         if message.reply_key and (item is None or writer != item.person):
             return _not_theirs(message, item, writer, text)
@@ -170,6 +172,15 @@ def _not_theirs(message: InboundMessage, item: ItemCode | None, writer: object, 
     if item is not None and confirming.ask(message, item):
         return Outcome(State.HELD, reply, confirming.REASON, writer, text, held_for=item.person)
     return Outcome(State.QUARANTINED, reply, "not_their_reply_key", writer, text)
+
+
+def _not_proved(message: InboundMessage, writer: Any, text: str, subject: str) -> Outcome:
+    """Anybody can write a colleague's address into a From: they are asked, and until then it does nothing."""
+    if confirming.ask_writer(message, writer, text or subject):
+        return Outcome(State.HELD, reason=inbound.NOT_AUTHENTICATED, text=text, held_for=writer)
+    with translation.override(writer.language):
+        reply = _("We cannot tell whether you wrote this mail, so nothing was done with it.")
+    return Outcome(State.QUARANTINED, reply, inbound.NOT_AUTHENTICATED, text=text)
 
 
 def _deliver(message: InboundMessage, mail: Mail, item: ItemCode | None) -> Outcome:

@@ -91,7 +91,7 @@ class Receiver:
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
         try:
-            await sync_to_async(self._store)(envelope)
+            await sync_to_async(self._store)(envelope, peer_of(session), str(session.host_name or ""))
         except Exception:
             log.exception("mail not stored")
             return "451 4.3.0 not stored, try again"
@@ -102,12 +102,13 @@ class Receiver:
         return "451 4.3.0 something broke, try again"
 
     @staticmethod
-    def _store(envelope: Envelope) -> None:
+    def _store(envelope: Envelope, peer: str, helo: str) -> None:
         close_old_connections()  # a connection that broke since the last mail is replaced
         raw = envelope.content if isinstance(envelope.content, bytes) else (envelope.content or "").encode()
         if envelope.mail_from in NOBODY:  # a bounce: say so in a header that the reader of the mail looks at
             raw = b"Return-Path: <>\r\n" + raw
-        inbound.store(Channel.EMAIL, raw=raw, **mail.identify(raw, list(envelope.rcpt_tos)))
+        brought_by = {"peer": peer, "helo": helo[:255], "mail_from": (envelope.mail_from or "").strip("<>")[:320]}
+        inbound.store(Channel.EMAIL, raw=raw, envelope=brought_by, **mail.identify(raw, list(envelope.rcpt_tos)))
 
 
 class Server(SMTP):

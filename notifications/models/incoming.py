@@ -24,6 +24,13 @@ class InboundMessage(models.Model):
         QUARANTINED = "quarantined"
         REFUSED = "refused"
 
+    class Authentication(models.TextChoices):
+        """Whether a mail's From is to be believed; empty: nobody had to know, or not judged yet."""
+
+        PASSED = "passed"
+        FAILED = "failed"
+        CONFIRMED = "confirmed"  # by its writer, elsewhere
+
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     channel = models.CharField(max_length=8, choices=Channel)
     provider_id = models.CharField(max_length=255)  # MessageSid, or Message-ID
@@ -34,6 +41,8 @@ class InboundMessage(models.Model):
     received_at = models.DateTimeField()
     person = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True)
     text = models.TextField(blank=True)  # what the person wrote, without quotes and signature
+    envelope = models.JSONField(default=dict, blank=True)  # who brought a mail: {"peer", "helo", "mail_from"} or a provider
+    authentication = models.CharField(max_length=9, choices=Authentication, blank=True)
     attachments = models.JSONField(default=list, blank=True)  # names of what a mail carried; it stays in `raw`
 
     state = models.CharField(max_length=12, choices=State, default=State.RECEIVED)
