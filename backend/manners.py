@@ -106,7 +106,7 @@ IdempotencyKeyMaybe = Annotated[
 class Schema(BaseModel):
     """The base of every request and response body. Not ninja's, which looks at each field in Python to read models too."""
 
-    model_config = ConfigDict(str_max_length=8000)
+    model_config = ConfigDict(str_max_length=8000, from_attributes=True)
 
 
 def language() -> str:
