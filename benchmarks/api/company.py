@@ -39,9 +39,9 @@ def fill() -> int:
         )
         for number in range(1, PEOPLE + 1)
     )
+    issued = {"created_at": at, "used_at": at, "proved_at": at, "expires_at": at + timedelta(days=90)}
     AccessToken.objects.bulk_create(
-        AccessToken(person_id=id_of(number), digest=digest(number), created_at=at, expires_at=at + timedelta(days=90))
-        for number in range(1, PEOPLE + 1)
+        AccessToken(person_id=id_of(number), digest=digest(number), **issued) for number in range(1, PEOPLE + 1)
     )
     _make_topics()
     _run(WALLETS, {"credits": CREDITS_EACH})
