@@ -136,6 +136,24 @@ RULES: tuple[tuple[str, str, str], ...] = (
            WHERE (r.state = 'reserved') <> (h.state = 'held') OR r.captured_cents <> h.captured""",
         "redemption {} is {} and its hold {}; captured {} and {}",
     ),
+    (
+        "counters equal the gifts that count",
+        """WITH real AS (SELECT counted.scope, counted.used FROM rewards_campaign c, rewards_counted(c.id) AS counted),
+           kept AS (
+             SELECT k.scope, k.used FROM rewards_counter k JOIN rewards_offer o ON o.id::text = split_part(k.scope, ':', 2)
+             WHERE split_part(k.scope, ':', 1) = 'offer' AND CASE split_part(k.scope, ':', 3)
+               WHEN 'stock' THEN o.stock WHEN 'giver' THEN o.per_giver_max END IS NOT NULL
+             UNION ALL
+             SELECT k.scope, k.used
+             FROM rewards_counter k JOIN rewards_campaign c ON c.id::text = split_part(k.scope, ':', 2)
+             WHERE split_part(k.scope, ':', 1) = 'campaign' AND CASE split_part(k.scope, ':', 3)
+               WHEN 'gifts' THEN c.gifts_max
+               WHEN 'giver' THEN c.gifts_per_giver_max
+               WHEN 'team' THEN c.gifts_per_team_max END IS NOT NULL)
+           SELECT scope, coalesce(kept.used, 0), coalesce(real.used, 0) FROM real FULL JOIN kept USING (scope)
+           WHERE coalesce(kept.used, 0) <> coalesce(real.used, 0)""",
+        "the limit {} has counted {}, its gifts are {}",
+    ),
 )
 
 

@@ -1,6 +1,6 @@
 """Hand out, claim, cancel, expire. A gift's row is locked first, then accounts, then counters, the budget last."""
 
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -18,9 +18,11 @@ from rewards import codes, days, issuing, ledger, limits, recipients, words
 from rewards.models import SPENT, Account, Campaign, Gift, Offer, Transfer
 
 CLAIM_WINDOW_DAYS = 30
+BUDGET = rows.part(Account, "id", "limits_version")
 OFFER = f"""
-SELECT {rows.columns(Offer)}, {rows.columns(Campaign)} FROM rewards_offer
-JOIN rewards_campaign ON rewards_campaign.id = rewards_offer.campaign_id WHERE rewards_offer.id = %s
+SELECT {rows.columns(Offer)}, {rows.columns(Campaign)}, {BUDGET.columns} FROM rewards_offer
+JOIN rewards_campaign ON rewards_campaign.id = rewards_offer.campaign_id
+JOIN rewards_account ON rewards_account.id = rewards_campaign.budget_id WHERE rewards_offer.id = %s
 """  # noqa: S608 — our own columns
 Reason = Transfer.Reason
 State = Gift.State
@@ -67,20 +69,39 @@ def hand_out(
     `credits_max`: what may leave without a new proof of who gives it. Raises NotFound, OfferClosed, NotEnoughCredits,
     LimitReached, BudgetSpent, Invalid, StepUpRequired.
     """
-    offer, at = rows.first(Offer, OFFER, [offer_id], campaign=Campaign), clock.now()
+    wanted = {"request_key": request_key, "note": note, "language": language or giver.language}
+    while True:
+        with suppress(limits.LimitsChanged):
+            return _hand_out(giver, offer_id, credits_max, **wanted)
+
+
+def _hand_out(
+    giver: Person, offer_id: UUID, credits_max: int | None, *, request_key: str, note: str, language: str
+) -> Gift:
+    """By the limits as they are now. Raises LimitsChanged when they are others meanwhile, and what `hand_out` raises."""
+    offer, at = _offer(offer_id), clock.now()
     refusal = _refusal(giver, offer, note, at)
     if offer is not None and refusal is None:
         refusal = step_up.refusal(offer.price_credits, credits_max)
     if offer is not None and refusal is None:
-        gift = _gift(giver, offer, at, request_key=request_key, note=note, language=language or giver.language)
-        counted = _one_by_one(offer, giver)
+        gift = _gift(giver, offer, at, request_key=request_key, note=note, language=language)
+        counted = _one_by_one(gift)
         with transaction.atomic() if counted else nullcontext():  # without: one statement is a transaction by itself
-            if issuing.issue(gift, offer.campaign.budget_id, counted):
+            if issuing.issue(gift, offer.campaign.budget, counted):
                 return gift
     known = Gift.objects.select_related("offer", "giver").filter(giver=giver, request_key=request_key).first()
     if known is None:
         raise refusal or GiftGone(_("This gift does not exist."))
     return known
+
+
+def _offer(offer_id: UUID) -> Offer | None:
+    """With its campaign and the version of its limits, as they were at one moment."""
+    shapes = {"campaign": rows.part(Campaign), "budget": BUDGET}
+    for offer in rows.every(rows.part(Offer), OFFER, [offer_id], **shapes):
+        offer.campaign.budget = offer.budget
+        return offer  # type: ignore[no-any-return]
+    return None
 
 
 def _refusal(giver: Person, offer: Offer | None, note: str, at: datetime) -> Refusal | None:
@@ -116,22 +137,22 @@ def _set_secrets(gift: Gift) -> None:
     gift.secret_digest, gift.code_digest = made.secret_digest, made.code_digest
 
 
-def _counted(offer: Offer, giver: Person) -> dict[str, int | None]:
-    """Every limit that a hand-out counts on, whether or not it is set now: it may be set later."""
-    campaign = offer.campaign
-    team = {f"campaign:{campaign.pk}:team:{giver.team_id}": campaign.gifts_per_team_max} if giver.team_id else {}
+def _counted(gift: Gift) -> dict[str, int | None]:
+    """Every limit that a hand-out may count on, whether or not it is set now. `rewards_counted` in SQL has the same."""
+    offer, campaign = gift.offer, gift.campaign
+    team = {f"campaign:{campaign.pk}:team:{gift.team_id}": campaign.gifts_per_team_max} if gift.team_id else {}
     return {
         f"offer:{offer.pk}:stock": offer.stock,
-        f"offer:{offer.pk}:giver:{giver.pk}": offer.per_giver_max,
+        f"offer:{offer.pk}:giver:{gift.giver_id}": offer.per_giver_max,
         f"campaign:{campaign.pk}:gifts": campaign.gifts_max,
-        f"campaign:{campaign.pk}:giver:{giver.pk}": campaign.gifts_per_giver_max,
+        f"campaign:{campaign.pk}:giver:{gift.giver_id}": campaign.gifts_per_giver_max,
         **team,
     }
 
 
-def _one_by_one(offer: Offer, giver: Person) -> dict[str, int]:
+def _one_by_one(gift: Gift) -> dict[str, int]:
     """The limits that are set: counting on what nobody limits would make one row that everybody waits for."""
-    return {scope: limit for scope, limit in _counted(offer, giver).items() if limit is not None}
+    return {scope: limit for scope, limit in _counted(gift).items() if limit is not None}
 
 
 # --- the giver's side ------------------------------------------------------------------------------------------------
@@ -189,7 +210,9 @@ def cancel(giver: Person, gift_id: UUID) -> Gift:
 def _undo(gift: Gift, at: datetime, *, renew: bool) -> None:
     """Credits, counts and value go back where they came from; `renew` when its time was over."""
     ledger.give_back(ledger.holds_of(gift.subject), at=at, renew=renew)
-    limits.give_back(list(_one_by_one(gift.offer, gift.giver)))
+    campaign = Campaign.objects.raw("SELECT * FROM rewards_campaign WHERE id = %s FOR SHARE", [gift.campaign_id])
+    gift.campaign = campaign[0]  # whoever sets a limit and counts the gifts waits for us, or we for their counters
+    limits.give_back(list(_counted(gift)))
     return_value(gift, reason=Reason.LAPSED if renew else Reason.RETURNED)
 
 
@@ -250,11 +273,11 @@ def short(recipient: bytes) -> str:
 
 
 def _of_recipient(offer: Offer, giver: Person, digest: bytes) -> dict[str, int | None]:
-    both = {
+    """Both as soon as one is set: the other may be set later, and a recipient is known only from then on."""
+    return {
         f"offer:{offer.pk}:to:{short(digest)}": offer.per_recipient_max,
         f"offer:{offer.pk}:pair:{giver.pk}:{short(digest)}": offer.per_pair_max,
     }
-    return {scope: limit for scope, limit in both.items() if limit is not None}
 
 
 def _tell(gift: Gift, what: str) -> None:

@@ -3,6 +3,9 @@
 It takes its locks in the ledger's order, because each part waits for what the one before it returns: the giver's lots by
 id, counters by scope, the budget last. Only when the budget has paid is anything written. The one exception: a counter has
 counted when another, or the budget, then has too little; so whoever counts must roll back when it is refused.
+
+Who changes a limit locks the budget and counts its `limits_version` on. So a hand-out that waited for that finds another
+version than it read with the limits, and pays nothing.
 """
 
 from collections.abc import Mapping
@@ -31,7 +34,8 @@ WITH known AS (
     SELECT FROM enough WHERE (SELECT count(*) FROM counted) = cardinality(%(scopes)s::text[])
 ), budget AS (
     UPDATE rewards_account SET balance = balance - %(value)s
-    WHERE id = %(budget)s AND balance - %(value)s >= held AND EXISTS (SELECT FROM allowed)
+    WHERE id = %(budget)s AND limits_version = %(limits_version)s AND balance - %(value)s >= held
+        AND EXISTS (SELECT FROM allowed)
     RETURNING id
 ), paid AS (
     UPDATE rewards_account SET held = held + part.amount FROM part
@@ -59,13 +63,14 @@ SELECT (SELECT id FROM value), EXISTS (SELECT FROM known), EXISTS (SELECT FROM e
 """  # noqa: S608 — our own words
 
 
-def issue(gift: Gift, budget_id: int, counted: Mapping[str, int]) -> bool:
+def issue(gift: Gift, budget: Account, counted: Mapping[str, int]) -> bool:
     """Write the gift: credits held, `counted` (limits by scope) counted, value set aside. False: its key came before.
 
-    Raises NotEnoughCredits, LimitReached or BudgetSpent, the first of these that is so.
+    Raises NotEnoughCredits, LimitReached or BudgetSpent, the first of these that is so; LimitsChanged when `counted` is of
+    another version than the budget's: read the limits again.
     """
     with prepared.cursor() as cursor:
-        cursor.execute(ISSUE, _parameters(gift, budget_id, counted))
+        cursor.execute(ISSUE, _parameters(gift, budget, counted))
         account_id, is_known, is_enough, is_allowed = cursor.fetchone()
     if is_known:
         return False
@@ -74,12 +79,13 @@ def issue(gift: Gift, budget_id: int, counted: Mapping[str, int]) -> bool:
     if not is_allowed:
         raise limits.reached()
     if account_id is None:
-        raise ledger.short_of(Account.Kind.BUDGET)
+        is_same = Account.objects.filter(pk=budget.pk, limits_version=budget.limits_version).exists()
+        raise ledger.short_of(Account.Kind.BUDGET) if is_same else limits.LimitsChanged
     gift.account_id, gift._state.adding = account_id, False
     return True
 
 
-def _parameters(gift: Gift, budget_id: int, counted: Mapping[str, int]) -> dict[str, Any]:
+def _parameters(gift: Gift, budget: Account, counted: Mapping[str, int]) -> dict[str, Any]:
     return {
         "id": gift.pk,
         "giver": gift.giver_id,
@@ -97,6 +103,7 @@ def _parameters(gift: Gift, budget_id: int, counted: Mapping[str, int]) -> dict[
         "ends_at": gift.ends_at,
         "subject": gift.subject,
         "key": f"{gift.subject}:value",
-        "budget": budget_id,
+        "budget": budget.pk,
+        "limits_version": budget.limits_version,
         **limits.parameters(counted, 1, days.day_of(gift.handed_out_at)),
     }

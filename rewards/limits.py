@@ -1,6 +1,7 @@
 """Limits that hold under load: a counter a scope, and one guarded UPSERT that counts or refuses.
 
-The limit is set where it belongs (offer, campaign, rule) and handed in, so that changing it takes effect at once.
+The limit is set where it belongs (offer, campaign, rule) and handed in, so that changing it takes effect at once. Those of
+offers and campaigns are counted only while they are set; triggers count them anew from the gifts when they are changed.
 """
 
 from collections.abc import Mapping
@@ -22,6 +23,10 @@ class LimitReached(Refusal):
     """There is no more of it, or this person, pair, recipient or department has had its share."""
 
     code = "limit_reached"
+
+
+class LimitsChanged(Exception):  # noqa: N818 — never leaves this app
+    """Somebody changed a limit meanwhile: read it again."""
 
 
 NO_LIMIT = 2**62
@@ -69,9 +74,9 @@ def reached() -> LimitReached:
 
 
 def give_back(scopes: list[str], count: int = 1) -> None:
-    """What did not happen after all no longer counts."""
-    for scope in sorted(scopes):
-        Counter.objects.filter(scope=scope).update(used=Greatest(F("used") - count, 0))
+    """What did not happen after all no longer counts; a scope that is not counted is left alone."""
+    kept = Counter.objects.filter(scope__in=scopes).order_by("scope").select_for_update()
+    Counter.objects.filter(pk__in=list(kept.values_list("pk", flat=True))).update(used=Greatest(F("used") - count, 0))
 
 
 def purge() -> int:

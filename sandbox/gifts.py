@@ -4,6 +4,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import translation
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from rewards import codes, till_page, words
@@ -46,6 +47,6 @@ def _gift(gift: Gift, language: str) -> dict[str, str]:
         "title": gift.offer.title(language),
         "giver": gift.giver.name,
         "worth": words.worth(gift.offer, language),
-        "state": "frozen" if gift.frozen_at else gift.state,
+        "state": _("under review") if gift.frozen_at else words.gift_state(gift.state),
         "link": reverse("gift_page", kwargs={"secret": secret}),
     }

@@ -41,6 +41,8 @@ class Account(models.Model):
     balance = models.BigIntegerField(null=True)
     held = models.BigIntegerField(default=0)  # part of the balance that holds have reserved
     is_frozen = models.BooleanField(default=False)  # its owner has left: nothing is spent from it any more
+    # Of a budget: how often limits of its campaign and offers changed (a trigger counts). Who pays knew them as they are.
+    limits_version = models.IntegerField(db_default=0, editable=False)
     created_at = models.DateTimeField()
 
     class Meta:

@@ -167,4 +167,4 @@ def test_limits_of_friends_are_forgotten_with_their_campaign(quiet_cast: Cast, l
     later(days=1)
     erasure.purge()
     assert not Counter.objects.filter(scope__regex=":(to|pair):").exists()
-    assert Counter.objects.get(scope__endswith=":stock").used == 1
+    assert Counter.objects.get(scope__endswith=":stock").used == 2

@@ -4,6 +4,7 @@ import re
 
 from django.test import Client
 
+from backend import clock
 from rewards.models import Gift, Redemption, ShopKey
 from tests.conftest import Cast
 from tests.rewards.conftest import code_on, earn, give, make_mall
@@ -31,7 +32,12 @@ def test_a_visitor_opens_the_friends_page_and_a_till_and_sells(quiet_cast: Cast)
     assert "was taken off" in visitor.post("/till/", sale).content.decode()
     assert (Gift.objects.get().state, Redemption.objects.get().captured_cents) == ("redeemed", 500)
     assert key not in visitor.get("/sandbox/gifts").content.decode()
-    assert "redeemed" in visitor.get("/sandbox/gifts").content.decode()
+    for language, word in (("en", "used"), ("nl", "gebruikt")):
+        shown = visitor.get("/sandbox/gifts", headers={"Accept-Language": language}).content.decode()
+        assert f"· {word}</span>" in shown
+        assert "redeemed" not in shown
+    Gift.objects.update(frozen_at=clock.now())
+    assert "· under review</span>" in visitor.get("/sandbox/gifts").content.decode()
 
 
 def test_a_shop_that_is_none_opens_nothing_and_another_site_cannot_press(quiet_cast: Cast) -> None:
