@@ -69,6 +69,14 @@ def test_programs_know_that_it_reads_in_the_dark_and_readers_of_screens_that_tab
     assert "overflow-wrap:anywhere" in html
 
 
+def test_whatever_sets_a_background_sets_the_colour_of_its_words_too(cast: Cast) -> None:
+    html = _mail(cast).html
+    styles = re.findall(r'style="([^"]+)"', html) + re.findall(r"\{([^{}]+)\}", html)
+    papers = [style for style in styles if "background:" in style]
+    assert len(papers) > 6
+    assert [style for style in papers if not re.search(r"(^|;)color:", style)] == []
+
+
 def test_the_list_of_mails_shows_the_news_and_not_how_to_reply(cast: Cast) -> None:
     html = _mail(cast).html
     first = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", html[html.index("<body") :])).strip()
