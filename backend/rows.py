@@ -81,8 +81,8 @@ def inserting(model: type[models.Model], source: str, **instead: str) -> str:
     `instead`: SQL for a column in place of its parameter. An id that the database counts is left to it.
     """
     fields = [field for field in model._meta.concrete_fields if not field.db_returning]
-    shown = ", ".join(instead.get(field.attname) or _parameter(model, field) for field in fields)
-    names = ", ".join(field.column for field in fields)
+    shown = ", ".join(instead.get(field.attname, _parameter(model, field)) for field in fields)
+    names = ", ".join(str(field.column) for field in fields)
     return f"INSERT INTO {model._meta.db_table} ({names}) SELECT {shown} {source}"  # noqa: S608 — our own words
 
 
