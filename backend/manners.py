@@ -172,9 +172,9 @@ def problem(
     return HttpResponse(content, status=status, content_type=PROBLEM_TYPE, headers=headers)
 
 
-def problems(*statuses: int) -> dict[Any, type[Problem]]:
+def problems(*statuses: int, without: tuple[int, ...] = ()) -> dict[Any, type[Problem]]:
     """For `response=`: the errors an operation may answer with. 401 goes with every signed-in operation."""
-    return {frozenset({400, 401, 422, *statuses}): Problem}
+    return {frozenset({400, 401, 422, *statuses} - set(without)): Problem}
 
 
 def _announced(request: HttpRequest) -> int:
