@@ -11,7 +11,7 @@ from ninja.errors import AuthenticationError, HttpError, ValidationError
 
 from backend import app_config, busy, health, idempotency, openapi_links, specification, sync
 from backend.errors import Refusal
-from backend.manners import ContentTooLarge, JsonParser, problem, written_once
+from backend.manners import ContentTooLarge, JsonParser, JsonRenderer, problem, written_once
 from notifications.api import devices_router
 from notifications.api import router as notifications_router
 from notifications.preferences_api import router as preferences_router
@@ -19,6 +19,7 @@ from people.api import router as people_router
 from people.bearer import Bearer
 from people.ground_rules_api import router as ground_rules_router
 from people.sign_in_api import router as sign_in_router
+from people.sign_in_flow import router as sign_in_flow_router
 from questions.api import router as questions_router
 from questions.assignments_api import router as assignments_router
 from questions.attachments_api import router as attachments_router
@@ -32,13 +33,19 @@ from rewards.reports_api import router as reports_router
 from rewards.till_api import router as till_router
 
 VERSION = "1.2.0"
+SIGN_IN_PATH = "/_allauth/app/v1/auth/"
 
 
 class Api(NinjaAPI):
-    """django-ninja with its specification completed."""
+    """django-ninja with its specification completed: words and examples, and the operations of sign-in."""
 
     def get_openapi_schema(self, **kwargs: Any) -> Any:
-        schema = specification.complete(super().get_openapi_schema(**kwargs))
+        schema, flow = super().get_openapi_schema(**kwargs), sign_in.get_openapi_schema(path_prefix=SIGN_IN_PATH)
+        schema["paths"].update(flow["paths"])
+        for name, shape in flow["components"]["schemas"].items():
+            if schema["components"]["schemas"].setdefault(name, shape) != shape:
+                raise ValueError(f"two schemas are called {name}")
+        specification.complete(schema)
         openapi_links.add(schema)
         return schema
 
@@ -49,9 +56,13 @@ api = Api(
     description="Everyone a Customer Experience Officer: pass on friends' questions, answer them, follow the promise.",
     auth=Bearer(),
     parser=JsonParser(),
+    renderer=JsonRenderer(),
     docs_url="/docs",
     urls_namespace="api",
 )
+# allauth's paths, with their own root.
+sign_in = NinjaAPI(parser=JsonParser(), docs_url=None, openapi_url=None, urls_namespace="sign-in")
+sign_in.add_router("", sign_in_flow_router)
 api.add_decorator(idempotency.for_every_write)
 api.add_decorator(written_once)
 api.add_router("", people_router)
@@ -76,14 +87,12 @@ api.add_router("", sync.router)
 api.add_router("", health.router)
 
 
-@api.exception_handler(Refusal)
 def refused(request: HttpRequest, error: Refusal) -> HttpResponse:
     named = {"Retry-After": error.extra.get("retry_after"), "WWW-Authenticate": error.extra.get("challenge")}
     headers = {name: str(value) for name, value in named.items() if value}
     return problem(error.status, error.code, error.message, headers=headers)
 
 
-@api.exception_handler(ValidationError)
 def invalid(request: HttpRequest, error: ValidationError) -> HttpResponse:
     errors = [
         {
@@ -96,28 +105,37 @@ def invalid(request: HttpRequest, error: ValidationError) -> HttpResponse:
     return problem(422, "validation_failed", _("Some fields are not right."), errors=errors)
 
 
-@api.exception_handler(RequestDataTooBig)
 def too_large(request: HttpRequest, error: RequestDataTooBig) -> HttpResponse:
     return refused(request, ContentTooLarge(_("This is too large.")))
 
 
-@api.exception_handler(AuthenticationError)
 def not_signed_in(request: HttpRequest, error: AuthenticationError) -> HttpResponse:
     return problem(401, "not_signed_in", _("Sign in first."), headers={"WWW-Authenticate": "Bearer"})
 
 
-@api.exception_handler(HttpError)
 def http_error(request: HttpRequest, error: HttpError) -> HttpResponse:
     if isinstance(error.__cause__, Refusal):  # raised by our parser, wrapped by ninja
         return refused(request, error.__cause__)
     return problem(error.status_code, "bad_request", _("The request cannot be read."))
 
 
-@api.exception_handler(Http404)
 def not_found(request: HttpRequest, error: Http404) -> HttpResponse:
     return problem(404, "not_found", _("This does not exist."))
 
 
-@api.exception_handler(OperationalError)
 def database_busy(request: HttpRequest, error: OperationalError) -> HttpResponse:
     return busy.response(request, error)
+
+
+HANDLERS: dict[type[Exception], Any] = {
+    Refusal: refused,
+    ValidationError: invalid,
+    RequestDataTooBig: too_large,
+    AuthenticationError: not_signed_in,
+    HttpError: http_error,
+    Http404: not_found,
+    OperationalError: database_busy,
+}
+for _kind, _handler in HANDLERS.items():
+    api.add_exception_handler(_kind, _handler)
+    sign_in.add_exception_handler(_kind, _handler)

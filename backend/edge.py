@@ -27,14 +27,9 @@ class Middleware:
         self.windows = rate.Windows()
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        if request.path.startswith(API):
-            response = self._limited(request)
-        elif request.path.startswith(SIGN_IN):
-            response = self.get_response(request)
-            if request.method == "OPTIONS":
-                response = HttpResponse(status=204)
-        else:
+        if not request.path.startswith((API, SIGN_IN)):
             return self.get_response(request)
+        response = self._limited(request)
         for name, value in cors.headers(request.headers, preflight=request.method == "OPTIONS").items():
             if name == "Vary":
                 patch_vary_headers(response, [value])
@@ -94,8 +89,8 @@ def _allowed(response: HttpResponse) -> str:
 
 def _in_our_shape(response: HttpResponse) -> HttpResponse:
     """What Django refuses by itself: no such path, another method, a body that is too large."""
-    if response.status_code < 400 or response.headers.get("Content-Type") == PROBLEM_TYPE:
-        return response
+    if response.status_code < 400 or response.headers.get("Content-Type") in {PROBLEM_TYPE, "application/json"}:
+        return response  # the second: where a sign-in stands
     if response.status_code == 405:
         allow = _allowed(response)
         told = _("This cannot be done here; what can is %(methods)s.") % {"methods": allow}

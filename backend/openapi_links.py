@@ -21,8 +21,15 @@ SOURCES = {
 }
 
 
+SIGN_IN_LINKS = (
+    ("request_sign_in_code", "401", ("confirm_sign_in_code", "get_sign_in", "abandon_sign_in")),
+    ("confirm_sign_in_code", "200", ("get_sign_in", "abandon_sign_in")),
+)
+
+
 def add(schema: dict[str, Any]) -> None:
     """Into the responses that hold something new to the reader: of what they made, and of what they read. In place."""
+    _sign_in(schema)
     takers = _takers(schema)
     for path, operations in schema["paths"].items():
         for method, operation in operations.items():
@@ -31,6 +38,16 @@ def add(schema: dict[str, Any]) -> None:
                     links = _links(_shape(response), "/desk/" in path, takers)
                     if links:
                         response["links"] = links
+
+
+def _sign_in(schema: dict[str, Any]) -> None:
+    """The token that carries a sign-in from one of its operations to the next."""
+    operations = {operation["operationId"]: operation for path in schema["paths"].values() for operation in path.values()}
+    parameters = {"header.X-Session-Token": "$response.body#/meta/session_token"}
+    for name, status, following in SIGN_IN_LINKS:
+        operations[name]["responses"][status]["links"] = {
+            one: {"operationId": one, "parameters": parameters} for one in following
+        }
 
 
 def _takers(schema: dict[str, Any]) -> list[tuple[str, str, bool]]:

@@ -13,6 +13,7 @@ from backend.errors import Refusal
 from backend.manners import PROBLEM_TYPE, TITLES
 
 JSON = "application/json"
+PROBLEM = "#/components/schemas/Problem"
 MEDIA = {
     "stream_events": "text/event-stream",
     "get_statement_csv": "text/csv",
@@ -20,6 +21,8 @@ MEDIA = {
 }
 # As the reader wishes.
 TABLE = ("text/csv", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")
+# They have receipts or attempts of their own, and nobody is signed in yet.
+WITHOUT_KEY = ("/api/v1/till/", "/api/v1/sign-in/", "/_allauth/")
 TABLES = frozenset({"get_campaign_report", "get_employee_discounts", "get_lapsed_report"})
 EVERYWHERE = ("429", "503")  # too many requests, or a server that is restarting
 WITH_A_BODY = ("413", "415")
@@ -183,6 +186,18 @@ OF_KIND: dict[str, dict[str, Any]] = {
     "IdTokenIn": {"id_token": "eyJhbGciOiJSUzI1NiJ9.eyJub25jZSI6IuKApiJ9.c2lnbmF0dXJl", "attempt": SIGN_ON["attempt"]},
     "SignedIn": {"access_token": "Qm8yVWpKc1h5TzdnS0tQdFJ3N2dXbFpQb0E"},
     "SessionOut": {"app": "CEO-app/1.4.2 (iOS 26.1; iPhone)"},
+    "CodeRequestIn": {"phone": "+31612000002", "email": None},
+    "SignInCodeIn": {"code": "123456"},
+    "SignInFlow": {"id": "login_by_code", "is_pending": True},
+    "SignInPerson": {"display": "Bob Bakker", "id": ID},
+    "SignInMeta": {"session_token": "t75zvzcqbzyba52ptp61a44r864csup9"},
+    "SignInPending": {"status": 401},
+    "SignInDone": {"status": 200},
+    "SignedInMeta": {
+        "session_token": "892v1mby03pu7ys84eg70mp54cmv8ryi",
+        "is_authenticated": True,
+        "access_token": "ZiDfNO2fzJ2sk6bccEGSX_MrspSkGndORxruPg2xhgE",
+    },
     "StepUpCodeIn": {"channel": "sms"},
     "StepUpCodeOut": {"channel": "sms"},
     "StepUpIn": {"code": "123456", "id_token": None, "attempt": None},
@@ -207,7 +222,7 @@ def complete(schema: dict[str, Any]) -> dict[str, Any]:
         for method, operation in operations.items():
             operation["responses"] = {str(status): told for status, told in operation["responses"].items()}
             _media(operation)
-            if method != "get" and path.split("/")[3] not in {"till", "sign-in"}:
+            if method != "get" and not path.startswith(WITHOUT_KEY):
                 _key(operation)
             _errors(operation, refusals)
             _words(operation)
@@ -233,38 +248,46 @@ def _all_kinds(kind: type[Refusal]) -> Iterator[type[Refusal]]:
 
 
 def _media(operation: dict[str, Any]) -> None:
-    for status, response in operation["responses"].items():
+    for response in operation["responses"].values():
         if "content" not in response:
             continue
         [inner] = response["content"].values()
         kinds: tuple[str, ...] = (MEDIA.get(operation["operationId"], JSON),)
-        if int(status) >= 400:
+        if _is_problem(response):
             kinds = (PROBLEM_TYPE,)
         elif operation["operationId"] in TABLES:
             kinds = TABLE
         response["content"] = {kind: dict(inner) for kind in kinds}
 
 
+def _is_problem(response: dict[str, Any]) -> bool:
+    """Not every 401 is one: allauth says so that a sign-in is under way."""
+    return any(inner["schema"].get("$ref") == PROBLEM for inner in response.get("content", {}).values())
+
+
 def _key(operation: dict[str, Any]) -> None:
-    known = operation.setdefault("parameters", [])
-    if not any(parameter["name"] == KEY["name"] for parameter in known):
-        known.append(dict(KEY))
+    if not _takes_a_key(operation):
+        operation.setdefault("parameters", []).append(dict(KEY))
+
+
+def _takes_a_key(operation: dict[str, Any]) -> bool:
+    return any(parameter["name"] == KEY["name"] for parameter in operation.get("parameters", []))
 
 
 def _errors(operation: dict[str, Any], refusals: dict[str, type[Refusal]]) -> None:
     """Every status that can come, each with an example for every code that goes with it here."""
     responses = operation["responses"]
-    shape = {"$ref": "#/components/schemas/Problem"}
+    shape = {"$ref": PROBLEM}
     for status in (*EVERYWHERE, *(WITH_A_BODY if "requestBody" in operation else ())):
         responses.setdefault(status, {"content": {PROBLEM_TYPE: {"schema": shape}}})
     named = re.findall(r"`([a-z_]+)`", operation.get("description", ""))
     for status, response in responses.items():
-        if int(status) < 400:
+        if not _is_problem(response):
             continue
         codes = [*CODES_OF_STATUS.get(status, ()), *(code for code in named if _status(code, refusals) == int(status))]
         if status == "403":
             codes.append("not_allowed")
-        if status == "422" and any(p["name"] == KEY["name"] for p in operation.get("parameters", [])):
+        if status == "422" and _takes_a_key(operation):
             codes.append("idempotency_key_reused")
         response["description"] = TITLES[int(status)] + (f": {', '.join(dict.fromkeys(codes))}" if codes else "")
         response["content"][PROBLEM_TYPE]["examples"] = {
@@ -301,7 +324,7 @@ def _headers(method: str, operation: dict[str, Any]) -> None:
         names = ["X-Request-ID", "RateLimit-Policy", "RateLimit"]
         names += ["Retry-After"] if status in EVERYWHERE else []
         names += ["ETag"] if method == "get" and status == "200" else []
-        names += ["Idempotent-Replayed"] if method != "get" and int(status) < 300 else []
+        names += ["Idempotent-Replayed"] if int(status) < 300 and _takes_a_key(operation) else []
         response["headers"] = {name: {"$ref": f"#/components/headers/{name}"} for name in names}
 
 
@@ -315,7 +338,7 @@ def _describe(name: str, field: dict[str, Any]) -> None:
 
 def _examples(operation: dict[str, Any], schema: dict[str, Any]) -> None:
     bodies = [operation["requestBody"]] if "requestBody" in operation else []
-    bodies += [response for status, response in operation["responses"].items() if int(status) < 300]
+    bodies += [response for response in operation["responses"].values() if not _is_problem(response)]
     for body in bodies:
         for media, inner in body.get("content", {}).items():
             if media in {JSON, "multipart/form-data"}:

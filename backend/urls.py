@@ -8,7 +8,7 @@ from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 
 from backend import app_config
-from backend.api import api
+from backend.api import api, sign_in
 from notifications import mail_webhooks, unsubscribe
 from notifications import views as notification_views
 from questions import views as question_views
@@ -27,7 +27,7 @@ urlpatterns = [
     path(".well-known/apple-app-site-association", app_config.apple_app_site_association),
     path(".well-known/assetlinks.json", app_config.asset_links),
     path("app/<path:rest>", app_config.opened_in_a_browser),
-    path("_allauth/app/v1/auth/", include("people.app_urls")),
+    path("_allauth/app/v1/auth/", sign_in.urls),
     path("accounts/", include("people.urls")),
     path("admin/login/", RedirectView.as_view(pattern_name="account_request_login_code", query_string=True)),
     path("admin/rewards/reports/", admin.site.admin_view(report_page.report_page), name="reports"),

@@ -51,7 +51,8 @@ def test_every_operation_tells_its_errors_in_our_shape() -> None:
         for operation in path.values():
             assert operation["summary"]
             for status, response in operation["responses"].items():
-                if int(status) >= 400:
+                is_step = "SignInPending" in str(response)  # allauth says by a 401 that a sign-in is under way
+                if int(status) >= 400 and not is_step:
                     assert list(response["content"]) == ["application/problem+json"]
 
 
