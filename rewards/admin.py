@@ -23,6 +23,7 @@ from unfold.widgets import (
 
 from backend import clock
 from backend.ids import uuid7
+from backend.retry import until_done
 from notifications.admin import LookOnly
 from people.models import Language, Role, Team
 from rewards import ledger, review, words
@@ -99,8 +100,15 @@ class CampaignForm(forms.ModelForm):  # type: ignore[type-arg]  # takes no argum
         return int(cents)
 
 
+class Limited(ModelAdmin):
+    """Setting a limit counts the gifts anew, among hand-outs that count too: what loses against one is done again."""
+
+    def changeform_view(self, *args: Any, **kwargs: Any) -> Any:
+        return until_done(super().changeform_view, *args, **kwargs)
+
+
 @admin.register(Campaign)
-class CampaignAdmin(ModelAdmin):
+class CampaignAdmin(Limited):
     form = CampaignForm
     list_display = ("name", "starts_on", "ends_on", "left", "is_active")
     list_select_related = ("budget",)
@@ -135,7 +143,7 @@ class OfferForm(forms.ModelForm):  # type: ignore[type-arg]  # takes no argument
 
 
 @admin.register(Offer)
-class OfferAdmin(ModelAdmin):
+class OfferAdmin(Limited):
     form = OfferForm
     list_display = ("slug", "title_nl", "kind", "price_credits", "campaign", "is_active")
     list_filter = ("kind", "is_active", "campaign")

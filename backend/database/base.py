@@ -5,11 +5,20 @@ trip that no request needs while all is well. A server that went away has closed
 """
 
 import select
+from typing import Any
 
-from django.db.backends.postgresql import base
+from django.db.backends.postgresql import base, operations
+
+
+class DatabaseOperations(operations.DatabaseOperations):
+    def last_executed_query(self, cursor: Any, sql: Any, params: Any) -> Any:
+        """For logs and tests; of what is prepared psycopg does not keep it, so it is told as it was written."""
+        return super().last_executed_query(cursor, sql, params) or str(sql)
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
+    ops_class = DatabaseOperations
+
     def is_usable(self) -> bool:
         """False once the server has closed the connection or said something that nobody asked for: its last words."""
         if self.connection is None or self.connection.closed:
