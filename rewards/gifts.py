@@ -87,6 +87,8 @@ def _hand_out(
         gift = _gift(giver, offer, at, request_key=request_key, note=note, language=language)
         counted = _one_by_one(gift)
         with transaction.atomic() if counted else nullcontext():  # without: one statement is a transaction by itself
+            if counted:
+                limits.keep(offer.campaign_id)
             if issuing.issue(gift, offer.campaign.budget, counted):
                 return gift
     known = Gift.objects.select_related("offer", "giver").filter(giver=giver, request_key=request_key).first()
@@ -209,9 +211,8 @@ def cancel(giver: Person, gift_id: UUID) -> Gift:
 
 def _undo(gift: Gift, at: datetime, *, renew: bool) -> None:
     """Credits, counts and value go back where they came from; `renew` when its time was over."""
+    limits.keep(gift.campaign_id)
     ledger.give_back(ledger.holds_of(gift.subject), at=at, renew=renew)
-    campaign = Campaign.objects.raw("SELECT * FROM rewards_campaign WHERE id = %s FOR SHARE", [gift.campaign_id])
-    gift.campaign = campaign[0]  # whoever sets a limit and counts the gifts waits for us, or we for their counters
     limits.give_back(list(_counted(gift)))
     return_value(gift, reason=Reason.LAPSED if renew else Reason.RETURNED)
 

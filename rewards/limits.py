@@ -7,13 +7,14 @@ offers and campaigns are counted only while they are set; triggers count them an
 from collections.abc import Mapping
 from datetime import date, timedelta
 from typing import Any
+from uuid import UUID
 
 from django.db import connection
 from django.db.models import F
 from django.db.models.functions import Greatest
 from django.utils.translation import gettext as _
 
-from backend import clock
+from backend import clock, prepared
 from backend.errors import Refusal
 from rewards import days
 from rewards.models import Counter
@@ -31,6 +32,16 @@ class LimitsChanged(Exception):  # noqa: N818 — never leaves this app
 
 NO_LIMIT = 2**62
 KEPT_DAYS = {"till:": 2, "by-text:": 2, "rule:": 40, "kudos:": 40}  # longer than the time they count
+
+
+def keep(campaign_id: UUID) -> None:
+    """Nobody changes limits of this campaign until the transaction ends, or we wait for whoever does.
+
+    For everybody who counts on its scopes, before lots and counters are locked: who changes a limit locks the campaign,
+    counters and the budget, and would otherwise meet a counter that is new and waits for that budget.
+    """
+    with prepared.cursor() as cursor:
+        cursor.execute("SELECT FROM rewards_campaign WHERE id = %s FOR SHARE", [campaign_id])
 
 
 def taking(condition: str = "TRUE") -> str:
