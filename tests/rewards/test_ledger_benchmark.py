@@ -33,7 +33,9 @@ def test_a_small_run_gives_every_figure_and_leaves_the_books_clean() -> None:
 
 def test_pgbench_sends_the_products_own_statement() -> None:
     drawn = dict.fromkeys(benchmark.EXPRESSIONS, "DRAWN")
-    same = dict.fromkeys(("ends_at", "at", "note", "language", "price", "value", "team", "count", "today"))
+    same = dict.fromkeys(
+        ("ends_at", "at", "note", "language", "price", "value", "team", "count", "today", "limits_version")
+    )
     parameters: dict[str, Any] = {**same, **drawn, "scopes": [], "limits": []}
     line = benchmark.one_line(issuing.ISSUE, parameters, drawn)
     assert line.startswith("WITH known AS ( SELECT FROM rewards_gift WHERE giver_id = DRAWN AND request_key = DRAWN )")
