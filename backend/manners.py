@@ -116,7 +116,7 @@ def language() -> str:
 
 
 class JsonRenderer(BaseRenderer):
-    """For what is no Schema, lists and pages: times to the microsecond, as `written_once` has them (Django's stop at the
+    """For what is no Schema, such as lists: times to the microsecond, as `written_once` has them (Django's stop at the
     millisecond, and the same row would have two)."""
 
     media_type = "application/json"
@@ -268,7 +268,7 @@ def page_of(found: Sequence[Any], *, limit: int, time_field: str, show: Callable
 
 def page_soonest_first(
     rows: Any, *, cursor: str | None, limit: int, time_field: str, show: Callable[[list[Any]], list[Any]]
-) -> dict[str, Any]:
+) -> Page[Any]:
     """Soonest first by (`time_field`, id), over relations too: `current_round__due_at`. `show` turns a page's rows."""
     if cursor:
         at, pk = decode_cursor(cursor)
@@ -276,8 +276,8 @@ def page_soonest_first(
     found = list(rows.order_by(time_field, "pk")[: limit + 1])
     shown = found[:limit]
     if len(found) <= limit:
-        return {"items": show(shown), "next_cursor": None}
+        return Page.model_construct(items=show(shown), next_cursor=None)
     last: Any = shown[-1]
     for name in time_field.split("__"):
         last = getattr(last, name)
-    return {"items": show(shown), "next_cursor": encode_cursor(last, shown[-1].pk)}
+    return Page.model_construct(items=show(shown), next_cursor=encode_cursor(last, shown[-1].pk))

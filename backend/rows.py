@@ -6,8 +6,7 @@ the statement is made once from the model's own fields, prepared by `backend.pre
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from django.db import connection, models
 
@@ -17,11 +16,11 @@ Row = TypeVar("Row", bound=models.Model)
 
 
 @dataclass(frozen=True)
-class Part:
-    """Some columns of a model, in the order in which `first` and `every` read them; what is asked of its rows beyond
-    these costs a query each."""
+class Part(Generic[Row]):
+    """Columns of a model, in the order in which `first` and `every` read them; what is asked of its rows beyond these costs
+    a query each."""
 
-    model: type[models.Model]
+    model: type[Row]
     names: tuple[str, ...]
 
     @property
@@ -29,40 +28,32 @@ class Part:
         return ", ".join(f"{self.model._meta.db_table}.{name}" for name in self.names)
 
 
-@cache
-def part(model: type[models.Model], *names: str) -> Part:
+def part(model: type[Row], *names: str) -> Part[Row]:
     """These columns; without names all of them."""
     known = [field.attname for field in model._meta.concrete_fields]
     return Part(model, tuple(name for name in known if name in names or not names))
 
 
-def columns(model: type[models.Model]) -> str:
-    """All columns of its table."""
-    return part(model).columns
-
-
 Parameters = Sequence[Any] | Mapping[str, Any]
 
 
-def first(model: type[Row], sql: str, parameters: Parameters, **related: type[models.Model]) -> Row | None:
-    """The first row of SQL that selects `columns(model)` and then those of each of `related`, by the field's name."""
+def first(shape: Part[Row], sql: str, parameters: Parameters, **related: Part[Any]) -> Row | None:
+    """The first row of SQL that selects the columns of `shape` and then those of each of `related`, by the field's name;
+    what a LEFT JOIN did not find is None."""
     with prepared.cursor() as cursor:
         cursor.execute(sql, parameters)
         values = cursor.fetchone()
-    beside = {name: part(other) for name, other in related.items()}
-    row: Row | None = None if values is None else _row(part(model), values, beside)
-    return row
+    return None if values is None else _row(shape, values, related)
 
 
-def every(shape: Part, sql: str, parameters: Parameters, **related: Part) -> list[Any]:
-    """All rows of SQL that selects the columns of `shape` and then those of `related`; what a LEFT JOIN did not find is
-    None."""
+def every(shape: Part[Row], sql: str, parameters: Parameters, **related: Part[Any]) -> list[Row]:
+    """As `first`, all of them."""
     with prepared.cursor() as cursor:
         cursor.execute(sql, parameters)
         return [_row(shape, values, related) for values in cursor.fetchall()]
 
 
-def _row(shape: Part, values: Sequence[Any], related: Mapping[str, Part]) -> Any:
+def _row(shape: Part[Row], values: Sequence[Any], related: Mapping[str, Part[Any]]) -> Row:
     row, at = _taken(shape, values, 0), len(shape.names)
     for name, other in related.items():
         beside = _taken(other, values, at)
@@ -71,7 +62,7 @@ def _row(shape: Part, values: Sequence[Any], related: Mapping[str, Part]) -> Any
     return row
 
 
-def _taken(shape: Part, values: Sequence[Any], at: int) -> Any:
+def _taken(shape: Part[Row], values: Sequence[Any], at: int) -> Row:
     return shape.model.from_db(connection.alias, shape.names, values[at : at + len(shape.names)])
 
 

@@ -23,17 +23,16 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from functools import partial
 from io import StringIO
 from statistics import median
 from typing import Any
 
-from benchmarks import report
+from benchmarks import givers, report
 
 TURNS = itertools.count(1)
 WARM_UP = 20  # hand-outs of each client before its clock starts
-CREDITS_EACH, BUDGET_CENTS = 10**6, 10**12
 
 
 @dataclass(frozen=True)
@@ -104,50 +103,11 @@ def _fill(options: argparse.Namespace) -> int:
         Person(id=uuid.UUID(int=number), employee_number=f"B{number}", name=f"Giver {number}", roles=["employee"])
         for number in range(options.givers)
     )
-    _run(WALLETS, {"credits": CREDITS_EACH})
-    budgets = [_make_campaign(number) for number in range(options.campaigns + 1)]
+    givers.fill_wallets()
+    budgets = [givers.make_campaign(number) for number in range(options.campaigns + 1)]
     assert budgets == list(range(budgets[0], budgets[0] + len(budgets)))  # noqa: S101 — what pgbench counts on
-    _run("VACUUM ANALYZE")
+    report.run_sql("VACUUM ANALYZE")
     return budgets[0]
-
-
-WALLETS = """
-WITH lot AS (
-    INSERT INTO rewards_account (unit, kind, person_id, expires_at, is_renewed, balance, held, is_frozen, created_at)
-    SELECT 'credit', 'earned', id, timestamptz '2100-01-01', FALSE, %(credits)s, 0, FALSE, timestamptz '2026-01-01'
-    FROM people_person RETURNING id)
-INSERT INTO rewards_transfer (debit_id, credit_id, unit, amount, reason, subject, key, created_at)
-SELECT 1, id, 'credit', %(credits)s, 'correction', 'benchmark', 'benchmark:' || id, timestamptz '2026-01-01' FROM lot
-"""
-
-
-def _make_campaign(number: int) -> int:
-    from rewards import ledger
-    from rewards.models import Account, Campaign, Offer
-
-    budget = ledger.open_account(Account.Kind.BUDGET)
-    ledger.fund(budget, BUDGET_CENTS, key=str(number))
-    days = {"starts_on": date(2020, 1, 1), "ends_on": date(2099, 12, 31)}
-    campaign = Campaign.objects.create(id=uuid.UUID(int=number), name=f"Campaign {number}", budget=budget, **days)
-    Offer.objects.create(
-        id=uuid.UUID(int=number),
-        campaign=campaign,
-        slug=f"offer-{number}",
-        kind=Offer.Kind.GIFT,
-        title_nl="Koffie",
-        title_en="Coffee",
-        price_credits=10,
-        value_cents=500,
-        vat_kind=Offer.Vat.MULTI_PURPOSE,
-    )
-    return int(budget.pk)
-
-
-def _run(sql: str, parameters: dict[str, Any] | None = None) -> None:
-    from django.db import connection
-
-    with connection.cursor() as cursor:
-        cursor.execute(sql, parameters)
 
 
 # --- ours ------------------------------------------------------------------------------------------------------------

@@ -55,6 +55,13 @@ def own_database() -> Iterator[None]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def run_sql(sql: str, parameters: Figures | None = None) -> None:
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute(sql, parameters)
+
+
 def apart(module: str, arguments: list[str], **files: bytes) -> Figures:
     """Run a benchmark in a process of its own, on one core, with these contents as files; returns its figures."""
     with tempfile.TemporaryDirectory() as folder:

@@ -11,6 +11,7 @@ from backend import clock, rows
 from backend.ids import CLEAR_DIGITS, CLEAR_LETTERS
 from notifications.models import ItemCode
 
+ITEM_CODE = rows.part(ItemCode)
 QUARANTINE = timedelta(days=30)  # how long a closed item keeps its letters, so that a late answer never hits another
 CODE = re.compile(rf"^([{CLEAR_LETTERS}][{CLEAR_DIGITS}]|[{CLEAR_LETTERS}]{{2}}[{CLEAR_DIGITS}])$")
 
@@ -32,7 +33,7 @@ def _made_at_once(person: Any, item: str, label: str) -> ItemCode | None:
     """The first free code of two letters, in one statement. None when all are in use or the item has its code."""
     made = ItemCode(person=person, item=item, label=label[:80], created_at=clock.now())
     long_ago = made.created_at - QUARANTINE
-    return rows.first(ItemCode, _make_at_once(), {**rows.values(made), "long_ago": long_ago})
+    return rows.first(ITEM_CODE, _make_at_once(), {**rows.values(made), "long_ago": long_ago})
 
 
 @cache
@@ -50,7 +51,7 @@ WHERE NOT EXISTS (SELECT FROM notifications_itemcode taken
   AND NOT EXISTS (SELECT FROM notifications_itemcode known
                   WHERE known.person_id = %(itemcode_person_id)s AND known.item = %(itemcode_item)s)
 ORDER BY place LIMIT 1
-ON CONFLICT DO NOTHING RETURNING {rows.columns(ItemCode)}
+ON CONFLICT DO NOTHING RETURNING {ITEM_CODE.columns}
 """  # noqa: S608 — our own words
 
 

@@ -321,14 +321,15 @@ class AccessToken(models.Model):
         return set(rows.values_list("pk", flat=True))
 
     @classmethod
-    def find(cls, token: str, at: datetime) -> Self | None:
+    def find(cls, token: str, at: datetime) -> "AccessToken | None":
         """The live token with its person, in one query; None when unknown, expired, revoked or its person has left."""
-        found = rows.first(cls, LIVE_TOKEN, [cls.digest_of(token), at], person=Person)
+        found = rows.first(TOKEN, LIVE_TOKEN, [cls.digest_of(token), at], person=PERSON)
         return found if found and found.person.is_active else None
 
 
+TOKEN, PERSON = rows.part(AccessToken), rows.part(Person)
 LIVE_TOKEN = f"""
-SELECT {rows.columns(AccessToken)}, {rows.columns(Person)} FROM people_accesstoken
+SELECT {TOKEN.columns}, {PERSON.columns} FROM people_accesstoken
 JOIN people_person ON people_person.id = people_accesstoken.person_id
 WHERE digest = %s AND expires_at > %s AND revoked_at IS NULL
 """  # noqa: S608 — our own columns

@@ -18,9 +18,9 @@ from rewards import codes, days, issuing, ledger, limits, recipients, words
 from rewards.models import SPENT, Account, Campaign, Gift, Offer, Transfer
 
 CLAIM_WINDOW_DAYS = 30
-BUDGET = rows.part(Account, "id", "limits_version")
-OFFER = f"""
-SELECT {rows.columns(Offer)}, {rows.columns(Campaign)}, {BUDGET.columns} FROM rewards_offer
+OFFER, CAMPAIGN, BUDGET = rows.part(Offer), rows.part(Campaign), rows.part(Account, "id", "limits_version")
+WITH_LIMITS = f"""
+SELECT {OFFER.columns}, {CAMPAIGN.columns}, {BUDGET.columns} FROM rewards_offer
 JOIN rewards_campaign ON rewards_campaign.id = rewards_offer.campaign_id
 JOIN rewards_account ON rewards_account.id = rewards_campaign.budget_id WHERE rewards_offer.id = %s
 """  # noqa: S608 — our own columns
@@ -99,11 +99,10 @@ def _hand_out(
 
 def _offer(offer_id: UUID) -> Offer | None:
     """With its campaign and the version of its limits, as they were at one moment."""
-    shapes = {"campaign": rows.part(Campaign), "budget": BUDGET}
-    for offer in rows.every(rows.part(Offer), OFFER, [offer_id], **shapes):
-        offer.campaign.budget = offer.budget
-        return offer  # type: ignore[no-any-return]
-    return None
+    offer = rows.first(OFFER, WITH_LIMITS, [offer_id], campaign=CAMPAIGN, budget=BUDGET)
+    if offer is not None:
+        offer.campaign.budget = offer.budget  # type: ignore[attr-defined]  # read beside the offer
+    return offer
 
 
 def _refusal(giver: Person, offer: Offer | None, note: str, at: datetime) -> Refusal | None:

@@ -3,11 +3,12 @@ whose lists are read. Everything has its number as id, so that each contender ca
 
 import hashlib
 import uuid
-from datetime import date, timedelta
-from typing import Any
+from datetime import timedelta
+
+from benchmarks import givers, report
 
 PEOPLE, READERS, QUESTIONS_EACH, CAMPAIGNS, TOPICS = 10_000, 2_000, 25, 500, 20
-CREDITS_EACH, BUDGET_CENTS, PER_GIVER_MAX = 10**6, 10**12, 10**6
+PER_GIVER_MAX = 10**6
 
 
 def token(number: int) -> str:
@@ -44,22 +45,13 @@ def fill() -> int:
         AccessToken(person_id=id_of(number), digest=digest(number), **issued) for number in range(1, PEOPLE + 1)
     )
     _make_topics()
-    _run(WALLETS, {"credits": CREDITS_EACH})
-    budgets = [_make_campaign(number) for number in range(1, CAMPAIGNS + 1)]
+    givers.fill_wallets()
+    budgets = [givers.make_campaign(number, per_giver_max=PER_GIVER_MAX) for number in range(1, CAMPAIGNS + 1)]
     assert budgets == list(range(budgets[0], budgets[0] + CAMPAIGNS))
-    _run(HISTORY, {"readers": READERS, "each": QUESTIONS_EACH, "topics": TOPICS, "at": at - timedelta(days=30)})
-    _run("VACUUM ANALYZE")
+    report.run_sql(HISTORY, {"readers": READERS, "each": QUESTIONS_EACH, "topics": TOPICS, "at": at - timedelta(days=30)})
+    report.run_sql("VACUUM ANALYZE")
     return budgets[0]
 
-
-WALLETS = """
-WITH lot AS (
-    INSERT INTO rewards_account (unit, kind, person_id, expires_at, is_renewed, balance, held, is_frozen, created_at)
-    SELECT 'credit', 'earned', id, timestamptz '2100-01-01', FALSE, %(credits)s, 0, FALSE, timestamptz '2026-01-01'
-    FROM people_person RETURNING id)
-INSERT INTO rewards_transfer (debit_id, credit_id, unit, amount, reason, subject, key, created_at)
-SELECT 1, id, 'credit', %(credits)s, 'correction', 'benchmark', 'benchmark:' || id, timestamptz '2026-01-01' FROM lot
-"""
 
 HISTORY = """
 WITH made AS MATERIALIZED (
@@ -101,33 +93,3 @@ def _make_topics() -> None:
         )
         for number in range(1, TOPICS + 1)
     )
-
-
-def _make_campaign(number: int) -> int:
-    from rewards import ledger
-    from rewards.models import Account, Campaign, Offer
-
-    budget = ledger.open_account(Account.Kind.BUDGET)
-    ledger.fund(budget, BUDGET_CENTS, key=str(number))
-    days = {"starts_on": date(2020, 1, 1), "ends_on": date(2099, 12, 31)}
-    campaign = Campaign.objects.create(id=id_of(number), name=f"Campaign {number}", budget=budget, **days)
-    Offer.objects.create(
-        id=id_of(number),
-        campaign=campaign,
-        slug=f"offer-{number}",
-        kind=Offer.Kind.GIFT,
-        title_nl="Koffie",
-        title_en="Coffee",
-        price_credits=10,
-        value_cents=500,
-        vat_kind=Offer.Vat.MULTI_PURPOSE,
-        per_giver_max=PER_GIVER_MAX,
-    )
-    return int(budget.pk)
-
-
-def _run(sql: str, parameters: dict[str, Any] | None = None) -> None:
-    from django.db import connection
-
-    with connection.cursor() as cursor:
-        cursor.execute(sql, parameters)
