@@ -81,12 +81,10 @@ def sign_in_with_oidc(request: HttpRequest, body: IdTokenIn) -> Any:
     """Once for each attempt. `sign_in_refused` says no more than that; `provider_unavailable`: use a code, or try later."""
     person = single_sign_on.person_of(_claims(body))
     token, shown = AccessToken.issue_row(person, request.headers.get("User-Agent", ""))
-    token.refresh_from_db(fields=["public_id"])
     return SignedIn(access_token=shown, expires_at=token.expires_at, session_id=token.public_id)
 
 
 def _claims(body: IdTokenIn) -> dict[str, Any]:
-    single_sign_on.begin()  # NotFound while there is none
     return single_sign_on.claims_of(body.id_token, secret=body.attempt, audience=settings.OIDC_APP_CLIENT_ID)
 
 

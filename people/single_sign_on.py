@@ -77,10 +77,14 @@ def button() -> str:
     return settings.OIDC_NAME if settings.OIDC_ISSUER else ""
 
 
-def begin() -> Attempt:
-    """Nothing is stored. Raises NotFound while there is no single sign-on."""
+def _check_there_is_one() -> None:
     if not settings.OIDC_ISSUER:
         raise NotFound(_("There is no single sign-on here."))
+
+
+def begin() -> Attempt:
+    """Nothing is stored. Raises NotFound while there is no single sign-on."""
+    _check_there_is_one()
     secret = _signer.sign(secrets.token_urlsafe(24))
     return Attempt(secret, _hash(secret))
 
@@ -160,8 +164,9 @@ def exchange(code: str, *, redirect_uri: str, verifier: str) -> str:
 def claims_of(id_token: str, *, secret: str, audience: str) -> dict[str, Any]:
     """What the provider says, if it says it to `audience`, now, for this attempt, and for the first time.
 
-    Raises SignInRefused, ProviderUnavailable.
+    Raises NotFound while there is no single sign-on, SignInRefused, ProviderUnavailable.
     """
+    _check_there_is_one()
     nonce = _hash(secret)
     try:
         _signer.unsign(secret, max_age=ATTEMPT_VALID)
