@@ -3,10 +3,10 @@
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
-from django.utils import translation
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
+from backend.manners import language as spoken
 from rewards import codes, till_page, words
 from rewards.models import Gift, Offer, Shop, ShopKey
 
@@ -22,7 +22,7 @@ def page(request: HttpRequest) -> HttpResponse:
         if shop is None:
             raise Http404
         key = ShopKey.issue(shop, label="sandbox")
-    language = (translation.get_language() or "nl")[:2]
+    language = spoken()
     shown = {
         "language": language,
         "gifts": [_gift(gift, language) for gift in _newest()],
